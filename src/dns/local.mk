@@ -1,0 +1,2 @@
+noinst_LIBRARIES += src/dns/libpr_dns.a
+src_dns_libpr_dns_a_SOURCES =
