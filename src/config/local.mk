@@ -1,2 +1,2 @@
 noinst_LIBRARIES += src/config/libpr_config.a
-src_config_libpr_config_a_SOURCES =
+src_config_libpr_config_a_SOURCES = src/config/config.h

@@ -1,2 +1,2 @@
 noinst_LIBRARIES += src/dns/libpr_dns.a
-src_dns_libpr_dns_a_SOURCES =
+src_dns_libpr_dns_a_SOURCES = src/dns/mx.h src/dns/resolver.h
