@@ -17,7 +17,6 @@
 #include <event2/event.h>
 
 #include "util/clock.h"
-#include "util/list.h"
 
 struct loop {
 	const char *name;

@@ -7,6 +7,7 @@
 #define NET_LOOP_H
 
 #include "util/heap.h"
+#include "util/list.h"
 #include "util/rc.h"
 
 struct event_base;

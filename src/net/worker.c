@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "util/list.h"
 
 struct worker_pool {
 	pthread_mutex_t lock;

@@ -1,0 +1,109 @@
+/* spool/format.c - encodes and checks headers of segments and records. */
+#include "config.h"
+
+#include "spool/format.h"
+
+#include <string.h>
+
+#include "util/crc32c.h"
+
+#define SEGMENT_MAGIC "PRSPOOL\n"
+#define RECORD_MAGIC  "PRr1"
+
+static void
+put(unsigned char *at, uint64_t value, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		at[i] = (unsigned char)(value >> (8 * i));
+}
+
+static uint64_t
+get(const char *at, size_t bytes)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		value |= (uint64_t)(unsigned char)at[i] << (8 * i);
+	return value;
+}
+
+/* magic 8, version 4, zero 4, generation 8, size 8, crc 4 at 32; the rest is zero. */
+void
+segment_header_encode(
+    uint64_t generation, uint64_t segment_size, unsigned char out[SEGMENT_HEADER_SIZE])
+{
+	memset(out, 0, SEGMENT_HEADER_SIZE);
+	memcpy(out, SEGMENT_MAGIC, 8);
+	put(out + 8, SPOOL_FORMAT_VERSION, 4);
+	put(out + 16, generation, 8);
+	put(out + 24, segment_size, 8);
+	put(out + 32, crc32c(0, out, 32), 4);
+}
+
+enum rc
+segment_header_decode(
+    struct span block, uint64_t *generation, uint64_t *segment_size, struct why *why)
+{
+	uint64_t version;
+
+	if (block.len < SEGMENT_HEADER_SIZE || memcmp(block.p, SEGMENT_MAGIC, 8) != 0)
+		return why_set(why, RC_BAD, 0, "not a segment");
+	if (get(block.p + 32, 4) != crc32c(0, block.p, 32))
+		return why_set(why, RC_BAD, 0, "damaged segment header");
+	version = get(block.p + 8, 4);
+	if (version > SPOOL_FORMAT_VERSION)
+		return why_set(why, RC_DENY, 0,
+		    "format version %u is newer than this program's (%d): upgrade postrider",
+		    (unsigned)version, SPOOL_FORMAT_VERSION);
+	*generation = get(block.p + 16, 8);
+	*segment_size = get(block.p + 24, 8);
+	return RC_OK;
+}
+
+/* magic 4, type 1, zero 3, size 4, payload crc 4, generation 8, sequence 8, header crc 4, zero 4. */
+void
+record_header_encode(const struct record_header *header, unsigned char out[RECORD_HEADER_SIZE])
+{
+	memset(out, 0, RECORD_HEADER_SIZE);
+	memcpy(out, RECORD_MAGIC, 4);
+	put(out + 4, header->type, 1);
+	put(out + 8, header->size, 4);
+	put(out + 12, header->payload_crc, 4);
+	put(out + 16, header->generation, 8);
+	put(out + 24, header->sequence, 8);
+	put(out + 32, crc32c(0, out, 32), 4);
+}
+
+enum rc
+record_header_decode(struct span bytes, uint64_t generation, struct record_header *out)
+{
+	if (bytes.len < RECORD_HEADER_SIZE || memcmp(bytes.p, RECORD_MAGIC, 4) != 0)
+		return RC_BAD;
+	if (get(bytes.p + 32, 4) != crc32c(0, bytes.p, 32))
+		return RC_BAD;
+	out->type = (enum record_type)get(bytes.p + 4, 1);
+	out->size = (uint32_t)get(bytes.p + 8, 4);
+	out->payload_crc = (uint32_t)get(bytes.p + 12, 4);
+	out->generation = get(bytes.p + 16, 8);
+	out->sequence = get(bytes.p + 24, 8);
+	return out->generation == generation ? RC_OK : RC_BAD;
+}
+
+size_t
+record_find(struct span bytes, size_t from, uint64_t generation)
+{
+	struct record_header header;
+	const char *at;
+
+	while (from < bytes.len) {
+		at = memmem(bytes.p + from, bytes.len - from, RECORD_MAGIC, 4);
+		if (at == NULL)
+			break;
+		from = (size_t)(at - bytes.p);
+		if (from % RECORD_ALIGN == 0 &&
+		    record_header_decode(span_skip(bytes, from), generation, &header) == RC_OK)
+			return from;
+		from++;
+	}
+	return bytes.len;
+}

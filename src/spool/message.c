@@ -1,0 +1,282 @@
+/* spool/message.c - the message object and the binary form of its envelope.
+ *
+ * In: bytes from disk, whose checksum was right, and still nothing is believed: every length is checked
+ * against what is left. Always true: string fields are never NULL after message_new. */
+#include "config.h"
+
+#include "spool/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	ENVELOPE_VERSION = 1
+};
+
+/* The string fields in the order of the format. */
+static char **
+string_field(struct message *m, size_t i)
+{
+	char **const fields[] = { &m->account, &m->credential, &m->configuration_set, &m->identity,
+		&m->sender, &m->return_path, &m->client, &m->envid };
+
+	return i < ARRAY_LEN(fields) ? fields[i] : NULL;
+}
+
+enum rc
+message_set(char **field, struct span s)
+{
+	char *copy = span_dup(s);
+
+	if (copy == NULL)
+		return RC_LATER;
+	free(*field);
+	*field = copy;
+	return RC_OK;
+}
+
+struct message *
+message_new(void)
+{
+	struct message *m = calloc(1, sizeof *m);
+	char **field;
+
+	if (m == NULL)
+		return NULL;
+	m->refs = 1;
+	m->file_fd = -1;
+	m->tls = -1;
+	for (size_t i = 0; (field = string_field(m, i)) != NULL; i++)
+		if (message_set(field, SPAN_EMPTY) != RC_OK) {
+			message_unref(m);
+			return NULL;
+		}
+	return m;
+}
+
+struct message *
+message_ref(struct message *message)
+{
+	message->refs++;
+	return message;
+}
+
+void
+message_unref(struct message *m)
+{
+	char **field;
+
+	if (m == NULL || --m->refs > 0)
+		return;
+	for (size_t i = 0; (field = string_field(m, i)) != NULL; i++)
+		free(*field);
+	for (size_t i = 0; i < m->recipient_count; i++) {
+		free(m->recipients[i].address);
+		free(m->recipients[i].orcpt);
+	}
+	for (size_t i = 0; i < m->tag_count; i++) {
+		free(m->tags[i].name);
+		free(m->tags[i].value);
+	}
+	for (size_t i = 0; i < m->owned_count; i++)
+		free(m->owned[i]);
+	free(m->owned);
+	free(m->recipients);
+	free(m->tags);
+	free(m->pieces);
+	free(m->file_name);
+	if (m->file_fd >= 0)
+		(void)close(m->file_fd);
+	free(m);
+}
+
+enum rc
+message_own(struct message *message, void *memory)
+{
+	void **owned;
+
+	if (memory == NULL)
+		return RC_OK;
+	owned = realloc(message->owned, (message->owned_count + 1) * sizeof(void *));
+	if (owned == NULL) {
+		free(memory);
+		return RC_LATER;
+	}
+	message->owned = owned;
+	message->owned[message->owned_count++] = memory;
+	return RC_OK;
+}
+
+enum rc
+message_add_recipient(
+    struct message *message, struct span address, struct span orcpt, unsigned notify)
+{
+	struct message_recipient *list, *r;
+
+	if (message->recipient_count >= MESSAGE_RECIPIENTS_MAX)
+		return RC_BAD;
+	list = realloc(message->recipients, (message->recipient_count + 1) * sizeof *list);
+	if (list == NULL)
+		return RC_LATER;
+	message->recipients = list;
+	r = &list[message->recipient_count];
+	*r = (struct message_recipient){ span_dup(address), span_dup(orcpt), notify };
+	message->recipient_count++;
+	return r->address != NULL && r->orcpt != NULL ? RC_OK : RC_LATER;
+}
+
+enum rc
+message_add_tag(struct message *message, struct span name, struct span value)
+{
+	struct message_tag *list, *t;
+
+	list = realloc(message->tags, (message->tag_count + 1) * sizeof *list);
+	if (list == NULL)
+		return RC_LATER;
+	message->tags = list;
+	t = &list[message->tag_count++];
+	*t = (struct message_tag){ span_dup(name), span_dup(value) };
+	return t->name != NULL && t->value != NULL ? RC_OK : RC_LATER;
+}
+
+/* ------------------------------------------------------------------ envelope ------------------ */
+
+static void
+put_number(struct buf *out, uint64_t value, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		buf_add_char(out, (char)(unsigned char)(value >> (8 * i)));
+}
+
+static void
+put_string(struct buf *out, const char *text)
+{
+	size_t len = strlen(text);
+
+	put_number(out, len, 2); /* every field is far below 64 KiB: checked where it came in */
+	buf_add(out, text, len);
+}
+
+void
+envelope_encode(const struct message *message, struct buf *out)
+{
+	struct message *m =
+	    (struct message *)(uintptr_t)message; /* string_field serves both ways */
+	char **field;
+
+	put_number(out, ENVELOPE_VERSION, 1);
+	put_number(out, m->id.stamp, 8);
+	buf_add(out, m->id.uuid, sizeof m->id.uuid);
+	put_number(out, (uint64_t)m->accepted_ms, 8);
+	put_number(out, (uint64_t)m->max_age_ms, 8);
+	put_number(out, (uint64_t)(m->tls + 1), 1);
+	put_number(out, (uint64_t)m->ret, 1);
+	put_number(out, (m->has_8bit ? 1U : 0) | (m->notice ? 2U : 0), 1);
+	for (size_t i = 0; (field = string_field(m, i)) != NULL; i++)
+		put_string(out, *field);
+	put_number(out, m->recipient_count, 2);
+	for (size_t i = 0; i < m->recipient_count; i++) {
+		put_string(out, m->recipients[i].address);
+		put_string(out, m->recipients[i].orcpt);
+		put_number(out, m->recipients[i].notify, 1);
+	}
+	put_number(out, m->tag_count, 2);
+	for (size_t i = 0; i < m->tag_count; i++) {
+		put_string(out, m->tags[i].name);
+		put_string(out, m->tags[i].value);
+	}
+}
+
+/* A cursor over the bytes; `bad` is set by the first read past their end. */
+struct cursor {
+	struct span left;
+	bool bad;
+};
+
+static uint64_t
+get_number(struct cursor *c, size_t bytes)
+{
+	uint64_t value = 0;
+
+	if (c->left.len < bytes) {
+		c->bad = true;
+		return 0;
+	}
+	for (size_t i = 0; i < bytes; i++)
+		value |= (uint64_t)(unsigned char)c->left.p[i] << (8 * i);
+	c->left = span_skip(c->left, bytes);
+	return value;
+}
+
+static struct span
+get_string(struct cursor *c)
+{
+	size_t len = (size_t)get_number(c, 2);
+	struct span s;
+
+	if (c->bad || c->left.len < len || memchr(c->left.p, '\0', len) != NULL) {
+		c->bad = true;
+		return SPAN_EMPTY;
+	}
+	s = span_first(c->left, len);
+	c->left = span_skip(c->left, len);
+	return s;
+}
+
+static enum rc
+decode_lists(struct cursor *c, struct message *out)
+{
+	size_t count = (size_t)get_number(c, 2);
+
+	for (size_t i = 0; !c->bad && i < count; i++) {
+		struct span address = get_string(c), orcpt = get_string(c);
+		unsigned notify = (unsigned)get_number(c, 1);
+		enum rc rc = c->bad ? RC_BAD : message_add_recipient(out, address, orcpt, notify);
+
+		if (rc != RC_OK)
+			return rc;
+	}
+	count = (size_t)get_number(c, 2);
+	for (size_t i = 0; !c->bad && i < count; i++) {
+		struct span name = get_string(c), value = get_string(c);
+		enum rc rc = c->bad ? RC_BAD : message_add_tag(out, name, value);
+
+		if (rc != RC_OK)
+			return rc;
+	}
+	return c->bad || out->recipient_count == 0 ? RC_BAD : RC_OK;
+}
+
+enum rc
+envelope_decode(struct span bytes, struct message *out, size_t *used)
+{
+	struct cursor c = { bytes, false };
+	uint64_t flags;
+	char **field;
+	enum rc rc;
+
+	if (get_number(&c, 1) != ENVELOPE_VERSION || c.bad)
+		return RC_BAD;
+	out->id.stamp = get_number(&c, 8);
+	if (c.left.len < sizeof out->id.uuid)
+		return RC_BAD;
+	memcpy(out->id.uuid, c.left.p, sizeof out->id.uuid);
+	c.left = span_skip(c.left, sizeof out->id.uuid);
+	out->accepted_ms = (int64_t)get_number(&c, 8);
+	out->max_age_ms = (int64_t)get_number(&c, 8);
+	out->tls = (int)get_number(&c, 1) - 1;
+	out->ret = (int)get_number(&c, 1);
+	flags = get_number(&c, 1);
+	out->has_8bit = (flags & 1) != 0;
+	out->notice = (flags & 2) != 0;
+	for (size_t i = 0; !c.bad && (field = string_field(out, i)) != NULL; i++) {
+		struct span s = get_string(&c);
+
+		if (!c.bad && message_set(field, s) != RC_OK)
+			return RC_LATER;
+	}
+	rc = c.bad ? RC_BAD : decode_lists(&c, out);
+	*used = bytes.len - c.left.len;
+	return rc;
+}

@@ -1,0 +1,110 @@
+/* spool/spool.h - the durable store of messages: a segment log with group commit.
+ *
+ * The core loop owns a spool and calls everything here, unless a comment says otherwise. Appends are given
+ * a place at once and written by one thread, which takes all that waits, writes it, syncs once and
+ * reports back; nothing is durable, and nobody may say 250, before the callback says RC_OK.
+ *
+ * Segments are freed oldest first, so a record that says "done" always outlives the message it speaks of;
+ * a sparse oldest segment is emptied by copying its live records to the end (compaction). */
+#ifndef SPOOL_SPOOL_H
+#define SPOOL_SPOOL_H
+
+#include <sys/uio.h>
+
+#include "net/loop.h"
+#include "net/worker.h"
+#include "spool/message.h"
+
+struct spool;
+struct segment;
+
+/* The disk, as far as durability hangs on it. Tests and the simulation put their own in place. */
+struct disk_ops {
+	ssize_t (*pwritev)(int fd, const struct iovec *iov, int count, off_t at);
+	int (*fdatasync)(int fd);
+	int (*sync_dir)(int dirfd);
+};
+extern const struct disk_ops disk_posix;
+
+struct spool_options {
+	const char *directory;
+	uint64_t segment_bytes;
+	uint64_t reserve_bytes;
+	bool threaded;		     /* false: writes happen in a message posted to the loop */
+	const struct disk_ops *disk; /* NULL: disk_posix */
+};
+
+/* A live message's place in the log; part of the queue's message object. Fields are the spool's. */
+struct spool_entry {
+	uint64_t sequence;
+	struct segment *segment;       /* where the message record is */
+	struct segment *state_segment; /* where the latest state record is, or NULL */
+	uint32_t offset, size;	       /* of the message record, payload */
+	uint32_t state_offset, state_size;
+	bool large;
+};
+
+/* What replay tells. All calls come from within spool_replay. */
+struct spool_replay_ops {
+	/* A message; the envelope is borrowed. Returns its entry, to be filled by the spool, or NULL to give
+	 * it up (out of memory: replay fails). */
+	struct spool_entry *(*on_message)(void *arg, const struct message *envelope);
+	void (*on_state)(void *arg, struct spool_entry *entry, struct span state);
+	void (*on_done)(void *arg, struct spool_entry *entry); /* the entry may be freed */
+};
+
+struct spool_replay_report {
+	uint64_t segments, messages, live, bytes;
+	uint64_t
+	    damaged; /* places where bytes did not make sense before the end of what was written */
+	int64_t took_ms;
+};
+
+/* Opens (and makes) the directory and takes its lock: RC_DENY when another process has it. Blocks. */
+MUST_CHECK enum rc spool_open(const struct spool_options *options, struct loop *loop,
+    struct worker_pool *workers, struct spool **out, struct why *why);
+
+/* Once, before the first append. Blocks; reads every segment. */
+MUST_CHECK enum rc spool_replay(struct spool *spool, const struct spool_replay_ops *ops, void *arg,
+    struct spool_replay_report *report, struct why *why);
+
+/* Waits for what is under way; the callbacks of finished appends run when the loop is freed. */
+void spool_close(struct spool *spool);
+
+/* rc is RC_OK when the record is durable. */
+typedef void spool_callback(void *arg, enum rc rc, const struct why *why);
+
+/* RC_OK: the callback will come. RC_LATER: it will not (out of memory, broken spool, disk below its
+ * reserve; why has the reply). The message is kept by reference until then; the entry must stay. */
+MUST_CHECK enum rc spool_append_message(struct spool *spool, struct spool_entry *entry,
+    struct message *message, spool_callback *callback, void *arg, struct why *why);
+
+/* callback may be NULL. `state` is copied. */
+MUST_CHECK enum rc spool_append_state(struct spool *spool, struct spool_entry *entry,
+    struct span state, spool_callback *callback, void *arg);
+
+/* The message is over: the entry is out of the spool on return. callback may be NULL. */
+MUST_CHECK enum rc spool_append_done(
+    struct spool *spool, struct spool_entry *entry, spool_callback *callback, void *arg);
+
+/* Read a message back on a worker. The callback gets one reference, or NULL with why. RC_LATER: it will not
+ * come. */
+typedef void spool_load_callback(void *arg, struct message *message, const struct why *why);
+MUST_CHECK enum rc spool_load(
+    struct spool *spool, const struct spool_entry *entry, spool_load_callback *callback, void *arg);
+
+/* RC_OK, or RC_LATER with the 452 or 451 reply: new mail cannot be taken now. Cheap. */
+MUST_CHECK enum rc spool_accepts(struct spool *spool, struct why *why);
+
+/* A temporary file for a large body that is arriving. Any thread; blocks shortly. name: to be set as
+ * message->file_name, or to be removed with spool_large_discard. Returns the descriptor or -1. */
+#define SPOOL_LARGE_NAME 48
+int spool_large_create(struct spool *spool, char name[SPOOL_LARGE_NAME], struct why *why);
+void spool_large_discard(struct spool *spool, const char *name);
+
+struct spool_stats {
+	uint64_t segments, segment_bytes, live_bytes, messages, appends, syncs, disk_free;
+};
+void spool_stats(const struct spool *spool, struct spool_stats *out);
+
+#endif
