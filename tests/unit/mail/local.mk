@@ -1,0 +1,12 @@
+check_PROGRAMS += tests/unit/mail/test_address
+TESTS += tests/unit/mail/test_address
+tests_unit_mail_test_address_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_mail_test_address_LDADD = $(L_MAIL) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/mail/test_header
+TESTS += tests/unit/mail/test_header
+tests_unit_mail_test_header_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_mail_test_header_LDADD = $(L_MAIL) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/mail/test_ses_headers
+TESTS += tests/unit/mail/test_ses_headers
+tests_unit_mail_test_ses_headers_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_mail_test_ses_headers_LDADD = $(L_MAIL) $(CMOCKA_LIBS)
