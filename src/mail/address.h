@@ -17,8 +17,8 @@ enum {
 };
 
 /* Parse an address list (groups are flattened, comments skipped, folding allowed). on_mailbox is called
- * for each in order. RC_BAD with why = 554 "Transaction failed: <text>" in the texts SES gives (its
- * reference, section 1.4: "Missing final '@domain'", "Empty address", "Illegal semicolon, not in group", ...).
+ * for each in order. RC_BAD with why = 554 "Transaction failed: <text>" in the texts SES gives
+ * ("Missing final '@domain'", "Empty address", "Illegal semicolon, not in group", ...).
  * Linear time, no recursion; more than ADDRESS_LIST_MAX addresses are RC_BAD. An empty list is "Empty address". */
 MUST_CHECK enum rc address_list_parse(struct span value,
     void (*on_mailbox)(void *arg, const struct mailbox *box), void *arg, struct why *why);

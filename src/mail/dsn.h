@@ -1,4 +1,4 @@
-/* mail/dsn.h - builds delivery status notifications (RFC 3461, 3462, 3464; SES reference section 12). */
+/* mail/dsn.h - builds delivery status notifications (RFC 3461, 6522, 3464), laid out as SES does. */
 #ifndef MAIL_DSN_H
 #define MAIL_DSN_H
 

@@ -30,15 +30,18 @@ struct header {
  * message when there is no body). Lines end in CR LF (the caller has refused the rest).
  * RC_BAD: why = 554 "Transaction failed: ..." for a line without colon, a blank before the colon, control bytes or
  * 8-bit in a name, an empty name ("Empty header names are illegal."), a continuation first, mbox "From ",
- * VT, FF or other control bytes or 8-bit in a value, and over the limits. RC_LATER: out of memory. */
+ * VT, FF or other control bytes (but TAB) in a value, and over the limits. 8-bit in a value is RC_BAD in the
+ * fields that hold addresses (From, Sender, To, Cc, Bcc, Reply-To, Return-Path, Resent-*) and passes in all
+ * others, as it does in SES. RC_LATER: out of memory. */
 MUST_CHECK enum rc header_scan(struct span block, struct header *out, struct why *why);
 void header_free(struct header *header);
 
 /* The first such field (names are compared without case), or NULL. */
 const struct header_field *header_find(const struct header *header, struct span name);
 
-/* RC_BAD with 554 "Transaction failed: Duplicate header 'NAME'." for a field of the list in section 1.7 of
- * the SES reference that is there twice (NAME as received in the second). Linear in the number of fields. */
+/* RC_BAD with 554 "Transaction failed: Duplicate header 'NAME'." for a field that SES takes only once (its
+ * list has From, Subject, Date and some sixty more, but neither To nor Cc) and that is there twice (NAME as
+ * received in the second). Linear in the number of fields. */
 MUST_CHECK enum rc header_check_duplicates(const struct header *header, struct why *why);
 
 /* The value unfolded and trimmed, appended to `out` (for logs, subjects, comparisons). */

@@ -1,4 +1,4 @@
-/* mail/message_id.h - SES's message id: 4 hex region, 12 hex milliseconds, a UUID, a suffix (section 1.6).
+/* mail/message_id.h - SES's message id: 4 hex region, 12 hex milliseconds, a UUID, a suffix.
  *
  * In memory an id is 24 bytes; its text is 60 characters:
  *	0107017033dbb64d-be13a01e-dbf1-44b7-b876-3622165dacc1-000000 */
@@ -23,7 +23,7 @@ void message_id_format(const struct message_id *id, char out[MESSAGE_ID_LEN + 1]
 MUST_CHECK enum rc message_id_parse(struct span text, struct message_id *out);
 int64_t message_id_time_ms(const struct message_id *id);
 
-/* The prefix of a region's name as observed (section 1.6); a stable 16-bit hash for unknown regions. */
+/* The prefix of a region's name as SES has it; a stable 16-bit hash for unknown regions. */
 uint16_t message_id_region_prefix(struct span region);
 
 #endif

@@ -1,4 +1,4 @@
-/* mail/ses_headers.h - the X-SES-* request headers (SES reference, section 2). */
+/* mail/ses_headers.h - the X-SES-* request headers. */
 #ifndef MAIL_SES_HEADERS_H
 #define MAIL_SES_HEADERS_H
 
@@ -26,7 +26,7 @@ struct ses_headers {
 };
 
 /* Of a header given several times the first counts. RC_BAD: why = 554 "Transaction failed: ..." for names and tags that
- * break their grammar, in SES's texts (section 2.2). Unknown X-SES-* names are ignored (and still removed). */
+ * break their grammar, in SES's texts; tags that are not ASCII are left out, as SES does. Unknown X-SES-* names are ignored (and still removed). */
 MUST_CHECK enum rc ses_headers_parse(
     const struct header *header, struct ses_headers *out, struct why *why);
 void ses_headers_free(struct ses_headers *headers);

@@ -23,7 +23,7 @@ enum verb {
 	VERB_EXPN,
 	VERB_HELP,
 	VERB_REFUSED, /* known and never offered: ETRN TURN XCLIENT XFORWARD DEBUG WIZ BDAT SEND SOML SAML LHLO */
-	VERB_FOREIGN /* the first line of another protocol: HTTP methods, a TLS record (robustness 20) */
+	VERB_FOREIGN /* the first line of another protocol: HTTP methods, a TLS record */
 };
 
 struct command {
@@ -32,8 +32,8 @@ struct command {
 	struct span arg;  /* what follows the verb, trimmed of blanks */
 };
 
-/* RC_OK, or RC_BAD for control bytes or 8-bit in the line (why: 500 or 501 with the text to reply). An
- * unknown verb is RC_OK with VERB_UNKNOWN. */
+/* RC_OK, or RC_BAD for control bytes or 8-bit in the line (why: 500 or 501 with the text to reply; `out` is
+ * filled even then). An unknown verb is RC_OK with VERB_UNKNOWN; VERB_FOREIGN comes whatever follows it. */
 MUST_CHECK enum rc command_parse(struct span line, struct command *out, struct why *why);
 
 /* A reverse-path or forward-path: one mailbox (RFC 5321 section 4.1.2). */
@@ -79,7 +79,8 @@ struct rcpt_command {
 MUST_CHECK enum rc command_parse_mail(struct span arg, struct mail_command *out, struct why *why);
 MUST_CHECK enum rc command_parse_rcpt(struct span arg, struct rcpt_command *out, struct why *why);
 
-/* RFC 3461 xtext: "+HH" escapes, printable ASCII. RC_BAD also when it decodes to CR, LF or NUL. */
+/* RFC 3461 xtext: "+HH" escapes, printable ASCII. RC_BAD also when it decodes to a control
+ * byte (CR, LF and NUL among them). */
 MUST_CHECK enum rc xtext_check(struct span text);
 
 #endif

@@ -8,6 +8,7 @@
 enum {
 	REPLY_TEXT_MAX = 512,
 	REPLY_LINES_MAX = 100,
+	REPLY_LINE_KEPT = 2048,
 	REPLY_BYTES_MAX = 65536
 };
 
@@ -22,6 +23,8 @@ struct reply_parser {
 	struct reply reply;
 	size_t lines, bytes, text_len, line_len;
 	bool cut_line; /* private: the rest of an over-long line is being dropped */
+	char line
+	    [REPLY_LINE_KEPT]; /* private: the line under way, so that pieces may end anywhere */
 };
 
 void reply_parser_init(struct reply_parser *parser); /* before each reply */

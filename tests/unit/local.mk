@@ -1,5 +1,7 @@
 # Unit tests mirror src/: tests/unit/FOLDER/test_FILE.c, listed in tests/unit/FOLDER/local.mk.
 if HAVE_CMOCKA
 include tests/unit/spool/local.mk
+include tests/unit/wire/local.mk
+include tests/unit/mail/local.mk
 include tests/unit/util/local.mk
 endif

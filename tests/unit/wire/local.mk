@@ -1,0 +1,16 @@
+check_PROGRAMS += tests/unit/wire/test_line
+TESTS += tests/unit/wire/test_line
+tests_unit_wire_test_line_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_wire_test_line_LDADD = $(L_WIRE) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/wire/test_command
+TESTS += tests/unit/wire/test_command
+tests_unit_wire_test_command_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_wire_test_command_LDADD = $(L_WIRE) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/wire/test_dot
+TESTS += tests/unit/wire/test_dot
+tests_unit_wire_test_dot_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_wire_test_dot_LDADD = $(L_WIRE) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/wire/test_reply
+TESTS += tests/unit/wire/test_reply
+tests_unit_wire_test_reply_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_wire_test_reply_LDADD = $(L_WIRE) $(CMOCKA_LIBS)
