@@ -190,6 +190,7 @@ struct config {
 struct config_error {
 	char *file; /* owned */
 	int line;   /* 0: the file as a whole */
+	int column; /* in bytes from 1; 0: not known */
 	char *text; /* owned */
 };
 struct config_errors {
@@ -197,6 +198,10 @@ struct config_errors {
 	size_t count, cap;
 };
 void config_errors_free(struct config_errors *errors);
+
+struct buf;
+/* "FILE:LINE:COLUMN: text" without line end; LINE and COLUMN only when known. */
+void config_error_format(const struct config_error *error, struct buf *out);
 
 /* Read `path` and, beside it, conf.d/ *.conf in sorted order (lists are appended, groups merged, a single setting
  * given twice is an error that names both places). A missing file is an error, an empty one is the defaults.
@@ -210,8 +215,11 @@ MUST_CHECK enum rc config_parse(
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is fine; the last one wipes secrets and frees */
 
+/* The names of all settings that differ, one per line appended to `out`: "smtp.max_recipients". A list of
+ * groups counts as one setting. */
+void config_diff(const struct config *old, const struct config *new, struct buf *out);
+
 /* The names of settings that differ and need a restart, one per line appended to `out`. */
-struct buf;
 void config_diff_restart(const struct config *old, const struct config *new, struct buf *out);
 
 /* The whole effective configuration as libconfig text that config_parse takes again (secrets as "***" unless
