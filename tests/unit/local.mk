@@ -4,4 +4,6 @@ include tests/unit/spool/local.mk
 include tests/unit/wire/local.mk
 include tests/unit/mail/local.mk
 include tests/unit/util/local.mk
+include tests/unit/auth/local.mk
+include tests/unit/sign/local.mk
 endif
