@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-
 struct worker_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work_there;

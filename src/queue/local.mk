@@ -1,2 +1,8 @@
 noinst_LIBRARIES += src/queue/libpr_queue.a
-src_queue_libpr_queue_a_SOURCES =
+src_queue_libpr_queue_a_SOURCES = \
+	src/queue/internal.h \
+	src/queue/queue.c src/queue/queue.h \
+	src/queue/retry.c src/queue/retry.h \
+	src/queue/site.c \
+	src/queue/state.c src/queue/state.h \
+	src/queue/view.c

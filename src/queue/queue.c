@@ -1,0 +1,617 @@
+/* queue/queue.c - messages and items: in, settled, deferred, out.
+ *
+ * Always true: an item that has open recipients is in a site's ready list, active, or in the heap of deferred ones; a
+ * message without items has a "done" record on its way. */
+#include "config.h"
+
+#include "queue/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bounce/bounce.h"
+#include "event/event.h"
+#include "queue/retry.h"
+#include "util/clock.h"
+#include "util/crypto.h"
+#include "util/log.h"
+
+enum {
+	SWEEP_MS = 60000,
+	PUT_BACK_MS = 2000
+};
+
+/* ------------------------------------------------------------------ items --------------------- */
+
+static void
+item_free(struct queue_item *item)
+{
+	item->site->items--;
+	free(item->reason);
+	free(item);
+}
+
+/* The item of this message for the site of `domain`, made when it is not there. */
+static struct queue_item *
+item_for(struct queue_message *message, struct span domain)
+{
+	struct site *site = site_for(message->queue, domain);
+	struct queue_item *item;
+
+	if (site == NULL)
+		return NULL;
+	for (item = message->items; item != NULL; item = item->next)
+		if (item->site == site && item->state != ITEM_ACTIVE)
+			return item;
+	item = calloc(1, sizeof *item);
+	if (item == NULL)
+		return NULL;
+	item->message = message;
+	item->site = site;
+	item->state = ITEM_DEFERRED; /* in no list yet */
+	item->generation = message->queue->generation;
+	list_init(&item->node);
+	item->next = message->items;
+	message->items = item;
+	site->items++;
+	return item;
+}
+
+static struct span
+domain_of(const char *address)
+{
+	struct span a = span_of(address);
+
+	return span_skip(a, span_find_last(a, '@') + 1);
+}
+
+static void
+arm_due_timer(struct queue *queue)
+{
+	const struct heap_node *first = heap_first(&queue->deferred);
+
+	if (first != NULL)
+		timer_set(&queue->due_timer, first->key - clock_mono_ms());
+	else
+		timer_cancel(&queue->due_timer);
+}
+
+static void
+on_due(void *arg)
+{
+	struct queue *queue = arg;
+	struct heap_node *first;
+	int64_t now_ms = clock_mono_ms();
+
+	while ((first = heap_first(&queue->deferred)) != NULL && first->key <= now_ms) {
+		struct queue_item *item = container_of(first, struct queue_item, due);
+
+		heap_del(&queue->deferred, first);
+		item_make_ready(item);
+		site_run(item->site);
+	}
+	arm_due_timer(queue);
+}
+
+void
+item_make_ready(struct queue_item *item)
+{
+	item->state = ITEM_READY;
+	item->ready_us = clock_mono_us();
+	site_add(item->site, item);
+}
+
+void
+item_defer(struct queue_item *item, int64_t delay_ms)
+{
+	struct queue *queue = item->message->queue;
+
+	item->state = ITEM_DEFERRED;
+	if (heap_set(&queue->deferred, &item->due, clock_mono_ms() + delay_ms) != RC_OK) {
+		item_make_ready(item); /* early, but never lost */
+		return;
+	}
+	if (heap_first(&queue->deferred) == &item->due)
+		arm_due_timer(queue);
+}
+
+static void
+set_reason(struct queue_item *item, const char *reason)
+{
+	free(item->reason);
+	item->reason = span_dup(span_of(reason));
+}
+
+void
+item_put_back(struct queue_item *item, const char *reason)
+{
+	set_reason(item, reason);
+	item_defer(item, PUT_BACK_MS);
+}
+
+/* ------------------------------------------------------------------ messages ------------------ */
+
+static struct queue_message *
+message_make(struct queue *queue, const struct message *from)
+{
+	struct queue_message *m = calloc(1, sizeof *m);
+
+	if (m == NULL)
+		return NULL;
+	m->queue = queue;
+	m->id = from->id;
+	m->max_age_ms = from->max_age_ms;
+	m->recipient_count = (uint16_t)from->recipient_count;
+	list_init(&m->node);
+	for (size_t i = 0; i < from->recipient_count; i++) {
+		struct queue_item *item = item_for(m, domain_of(from->recipients[i].address));
+
+		if (item == NULL) {
+			while ((item = m->items) != NULL) {
+				m->items = item->next;
+				item_free(item);
+			}
+			free(m);
+			return NULL;
+		}
+		set_add(&item->open, i);
+	}
+	return m;
+}
+
+static void
+message_cool(struct queue_message *m)
+{
+	if (m->hot == NULL)
+		return;
+	m->queue->hot_bytes -= m->hot->size - m->hot->file_size;
+	message_unref(m->hot);
+	m->hot = NULL;
+}
+
+static void
+queue_message_free(struct queue_message *m)
+{
+	struct queue *queue = m->queue;
+	struct queue_item *item;
+
+	message_cool(m);
+	if (!list_is_empty(&m->node))
+		queue->message_count--;
+	list_del(&m->node);
+	while ((item = m->items) != NULL) {
+		m->items = item->next;
+		heap_del(&queue->deferred, &item->due);
+		if (item->state == ITEM_READY && !list_is_empty(&item->node))
+			site_remove(item->site, item);
+		item_free(item);
+	}
+	free(m);
+}
+
+static void
+drop_item(struct queue_item *item)
+{
+	struct queue_item **at = &item->message->items;
+
+	while (*at != item)
+		at = &(*at)->next;
+	*at = item->next;
+	item_free(item);
+}
+
+/* Nothing is left to do. */
+void
+queue_discard(struct queue_message *m)
+{
+	struct queue *queue = m->queue;
+
+	if (spool_append_done(queue->options.spool, &m->entry, NULL, NULL) != RC_OK)
+		log_line(LOG_LEVEL_ERROR, "qmgr",
+		    "%010llX: out of memory: its end is not recorded, it will be seen again after "
+		    "a restart",
+		    (unsigned long long)m->entry.sequence);
+	event_removed(m->entry.sequence, &m->id);
+	queue_message_free(m);
+}
+
+static void
+record_state(struct queue_message *m)
+{
+	struct recipient_state *states = calloc(m->recipient_count, sizeof *states);
+	struct buf bytes = BUF_EMPTY;
+	int64_t mono_ms = clock_mono_ms(), wall_ms = clock_wall_ms();
+
+	if (states == NULL)
+		return; /* costs a duplicate after a crash, never a message */
+	for (size_t i = 0; i < m->recipient_count; i++)
+		states[i].settled = true;
+	for (const struct queue_item *item = m->items; item != NULL; item = item->next)
+		for (size_t i = 0; i < m->recipient_count; i++)
+			if (set_has(&item->open, i)) {
+				states[i].settled = false;
+				states[i].attempts = item->attempts;
+				states[i].due_ms = heap_has(&item->due)
+						       ? wall_ms + item->due.key - mono_ms
+						       : wall_ms;
+			}
+	state_encode(states, m->recipient_count, &bytes);
+	if (!bytes.failed)
+		(void)!spool_append_state(
+		    m->queue->options.spool, &m->entry, buf_span(&bytes), NULL, NULL);
+	buf_free(&bytes);
+	free(states);
+}
+
+/* ------------------------------------------------------------------ outcomes ------------------ */
+
+static int64_t
+max_age_ms(const struct queue_message *m)
+{
+	return m->max_age_ms > 0 ? m->max_age_ms : m->queue->config->delivery.max_age_ms;
+}
+
+static int64_t
+age_ms(const struct queue_message *m)
+{
+	return clock_wall_ms() - message_id_time_ms(&m->id);
+}
+
+/* A deferral past the end of its time is a failure that names the last cause. */
+static void
+expire(const struct queue_message *m, struct outcome *outcome)
+{
+	char last[OUTCOME_TEXT_MAX], text[OUTCOME_TEXT_MAX];
+
+	outcome_format(outcome, last, sizeof last);
+	(void)snprintf(text, sizeof text,
+	    "Message expired: unable to deliver in %lld minutes.<%.400s>",
+	    (long long)(max_age_ms(m) / 60000), last);
+	outcome->kind = OUTCOME_NONE;
+	outcome_set(outcome, OUTCOME_FAILED, 550, "4.4.7", false, text);
+}
+
+static void
+tell(const struct queue_message *m, const struct message *message, const char *recipient,
+    const struct outcome *outcome, const struct attempt_report *report, int64_t waited_us)
+{
+	static const struct attempt_report none;
+	const struct attempt_report *r = report != NULL ? report : &none;
+	char reply[OUTCOME_TEXT_MAX + 32];
+	int64_t spent_us = waited_us + r->setup_us + r->transmit_us;
+	struct event_recipient event = { .kind = outcome->kind == OUTCOME_DELIVERED ? EVENT_DELIVERY
+						 : outcome->kind == OUTCOME_FAILED  ? EVENT_BOUNCE
+										    : EVENT_DELAY,
+		.sequence = m->entry.sequence,
+		.id = &m->id,
+		.recipient = recipient,
+		.account = message->account,
+		.host = r->host,
+		.address = r->address,
+		.port = r->port,
+		.tls_version = r->tls_version,
+		.status = outcome->status,
+		.reply = reply,
+		.queued_us = age_ms(m) * 1000 - spent_us,
+		.waited_us = waited_us,
+		.setup_us = r->setup_us,
+		.transmit_us = r->transmit_us };
+
+	outcome_format(outcome, reply, sizeof reply);
+	event_recipient(&event);
+}
+
+static void
+on_report_stored(void *arg, enum rc rc, uint64_t sequence, const struct why *why)
+{
+	(void)arg;
+	(void)sequence;
+	if (rc != RC_OK)
+		log_line(LOG_LEVEL_ERROR, "bounce", "a report could not be stored: %s", why->text);
+}
+
+static void
+report_failures(struct queue_message *m, const struct message *message,
+    const struct bounce_recipient *failed, size_t count)
+{
+	struct why why = WHY_EMPTY;
+	struct message *report;
+	char qid[EVENT_QUEUE_ID_LEN];
+	enum rc rc = bounce_make(m->queue->config, message, failed, count, &report, &why);
+
+	event_queue_id(m->entry.sequence, qid);
+	if (rc == RC_OK) {
+		rc = queue_submit(m->queue, report, on_report_stored, NULL, &why);
+		if (rc == RC_OK)
+			log_line(
+			    LOG_LEVEL_INFO, "bounce", "%s: sender non-delivery notification", qid);
+		message_unref(report);
+	}
+	if (rc != RC_OK)
+		log_line(rc == RC_DENY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "bounce", "%s: %s", qid,
+		    why.text);
+}
+
+/* Retry later: the distance grows, and never reaches beyond the end of the message's time. */
+static void
+schedule_retry(struct queue_item *item)
+{
+	const struct config *config = item->message->queue->config;
+	int64_t left_ms = max_age_ms(item->message) - age_ms(item->message), delay_ms;
+	uint32_t random;
+
+	crypto_random(&random, sizeof random);
+	delay_ms = retry_delay_ms(
+	    item->attempts, config->delivery.retry_min_ms, config->delivery.retry_max_ms, random);
+	item_defer(item, left_ms > 0 && delay_ms > left_ms ? left_ms : delay_ms);
+}
+
+void
+item_settle(struct queue_item *item, struct message *message, const uint8_t *index,
+    const struct client_recipient *results, size_t count, const struct attempt_report *report,
+    int64_t waited_us)
+{
+	struct queue_message *m = item->message;
+	struct bounce_recipient failed[MESSAGE_RECIPIENTS_MAX];
+	struct outcome outcomes[MESSAGE_RECIPIENTS_MAX];
+	size_t failed_count = 0;
+	bool expired = age_ms(m) >= max_age_ms(m);
+
+	item->attempts++;
+	for (size_t i = 0; i < count; i++) {
+		struct outcome *outcome = &outcomes[i];
+
+		*outcome = results[i].outcome;
+		if (outcome->kind == OUTCOME_DEFERRED && expired)
+			expire(m, outcome);
+		tell(m, message, results[i].address, outcome, report, waited_us);
+		if (outcome->kind == OUTCOME_FAILED)
+			failed[failed_count++] = (struct bounce_recipient){ index[i], outcome,
+				report != NULL ? report->host : "" };
+		if (outcome->kind == OUTCOME_DEFERRED) {
+			char text[OUTCOME_TEXT_MAX + 32];
+
+			outcome_format(outcome, text, sizeof text);
+			set_reason(item, text);
+		} else {
+			set_remove(&item->open, index[i]);
+		}
+	}
+	/* The report is stored before the outcome: a crash between them repeats it rather than losing it. */
+	if (failed_count > 0)
+		report_failures(m, message, failed, failed_count);
+	message_cool(m);
+	if (set_is_empty(&item->open))
+		drop_item(item);
+	else
+		schedule_retry(item);
+	if (m->items == NULL)
+		queue_discard(m);
+	else
+		record_state(m);
+}
+
+/* ------------------------------------------------------------------ in ------------------------ */
+
+static void
+on_committed(void *arg, enum rc rc, const struct why *why)
+{
+	struct queue_message *m = arg;
+	struct queue *queue = m->queue;
+	queue_callback *callback = m->callback;
+	void *callback_arg = m->arg;
+
+	if (rc != RC_OK) {
+		callback(callback_arg, rc, 0, why);
+		queue_message_free(m);
+		return;
+	}
+	m->committed = true;
+	list_add_tail(&queue->messages, &m->node);
+	queue->message_count++;
+	callback(callback_arg, RC_OK, m->entry.sequence, why);
+	for (struct queue_item *item = m->items, *next; item != NULL; item = next) {
+		next = item->next; /* the message stays: an attempt ends later, never from inside */
+		item_make_ready(item);
+	}
+	for (struct queue_item *item = m->items, *next; item != NULL; item = next) {
+		next = item->next;
+		site_run(item->site);
+	}
+}
+
+static void
+keep_hot(struct queue_message *m, struct message *message)
+{
+	struct queue *queue = m->queue;
+	uint64_t bytes = message->size - message->file_size;
+
+	if (queue->hot_bytes + bytes > (uint64_t)queue->config->spool.body_budget_bytes)
+		return; /* it is read back when it is due */
+	queue->hot_bytes += bytes;
+	m->hot = message_ref(message);
+}
+
+enum rc
+queue_submit(struct queue *queue, struct message *message, queue_callback *callback, void *arg,
+    struct why *why)
+{
+	struct queue_message *m = message_make(queue, message);
+	enum rc rc;
+
+	if (m == NULL)
+		return why_set(why, RC_LATER, 451, "Temporary service failure");
+	m->callback = callback;
+	m->arg = arg;
+	keep_hot(m, message);
+	rc = spool_append_message(queue->options.spool, &m->entry, message, on_committed, m, why);
+	if (rc != RC_OK)
+		queue_message_free(m);
+	return rc;
+}
+
+/* ------------------------------------------------------------------ start and stop ------------ */
+
+static struct spool_entry *
+on_replay_message(void *arg, const struct message *envelope)
+{
+	struct queue *queue = arg;
+	struct queue_message *m = message_make(queue, envelope);
+
+	if (m == NULL)
+		return NULL;
+	m->committed = true;
+	list_add_tail(&queue->messages, &m->node);
+	queue->message_count++;
+	if (queue->options.on_replayed != NULL)
+		queue->options.on_replayed(queue->options.arg, envelope);
+	return &m->entry;
+}
+
+static void
+on_replay_state(void *arg, struct spool_entry *entry, struct span bytes)
+{
+	struct queue_message *m = container_of(entry, struct queue_message, entry);
+	struct recipient_state states[MESSAGE_RECIPIENTS_MAX];
+
+	(void)arg;
+	if (state_decode(bytes, states, m->recipient_count) != RC_OK) {
+		log_line(LOG_LEVEL_ERROR, "qmgr", "%010llX: damaged state record: tried anew",
+		    (unsigned long long)entry->sequence);
+		return;
+	}
+	for (struct queue_item *item = m->items; item != NULL; item = item->next)
+		for (size_t i = 0; i < m->recipient_count; i++) {
+			if (!set_has(&item->open, i))
+				continue;
+			if (states[i].settled)
+				set_remove(&item->open, i);
+			item->attempts = states[i].attempts;
+			/* Kept here until queue_start: the heap is for monotonic time. */
+			item->ready_us = states[i].due_ms;
+		}
+}
+
+static void
+on_replay_done(void *arg, struct spool_entry *entry)
+{
+	(void)arg;
+	queue_message_free(container_of(entry, struct queue_message, entry));
+}
+
+const struct spool_replay_ops queue_replay_ops = { on_replay_message, on_replay_state,
+	on_replay_done };
+
+static void
+start_item(struct queue *queue, struct queue_item *item)
+{
+	int64_t delay_ms = item->ready_us > 0 ? item->ready_us - clock_wall_ms() : 0;
+
+	if (set_is_empty(&item->open)) {
+		drop_item(item);
+		return;
+	}
+	/* A clock that jumped must not freeze the queue. */
+	if (delay_ms > queue->config->delivery.retry_max_ms)
+		delay_ms = queue->config->delivery.retry_max_ms;
+	if (delay_ms > 0)
+		item_defer(item, delay_ms);
+	else
+		item_make_ready(item);
+}
+
+void
+queue_start(struct queue *queue)
+{
+	queue->started = true;
+	LIST_FOREACH_SAFE (node, &queue->messages) {
+		struct queue_message *m = container_of(node, struct queue_message, node);
+
+		for (struct queue_item *item = m->items, *next; item != NULL; item = next) {
+			next = item->next;
+			start_item(queue, item);
+		}
+		if (m->items == NULL)
+			queue_discard(m); /* the crash came between the last outcome and "done" */
+	}
+	MAP_FOREACH (slot, &queue->sites)
+		site_run(slot->value);
+	timer_set(&queue->sweep_timer, SWEEP_MS);
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct queue *queue = arg;
+
+	sites_sweep(queue);
+	timer_set(&queue->sweep_timer, SWEEP_MS);
+}
+
+enum rc
+queue_new(const struct queue_options *options, struct config *config, struct tls_client *tls_client,
+    struct queue **out, struct why *why)
+{
+	struct queue *queue = calloc(1, sizeof *queue);
+
+	*out = queue;
+	if (queue == NULL)
+		return why_set(why, RC_LATER, 0, "out of memory for the queue");
+	queue->options = *options;
+	queue->config = config_ref(config);
+	queue->tls_client = tls_client_ref(tls_client);
+	list_init(&queue->messages);
+	list_init(&queue->idle_slots);
+	list_init(&queue->starved);
+	timer_init(&queue->due_timer, options->core, on_due, queue);
+	timer_init(&queue->sweep_timer, options->core, on_sweep, queue);
+	return RC_OK;
+}
+
+void
+queue_configure(struct queue *queue, struct config *config, struct tls_client *tls_client)
+{
+	config_unref(queue->config);
+	tls_client_unref(queue->tls_client);
+	queue->config = config_ref(config);
+	queue->tls_client = tls_client_ref(tls_client);
+	queue->generation++;
+	sites_reconfigure(queue);
+	if (queue->started)
+		MAP_FOREACH (slot, &queue->sites)
+			site_run(slot->value);
+}
+
+void
+queue_stop(struct queue *queue, void (*on_idle)(void *arg), void *arg)
+{
+	queue->stopping = true;
+	queue->on_idle = on_idle;
+	queue->on_idle_arg = arg;
+	timer_cancel(&queue->due_timer);
+	timer_cancel(&queue->sweep_timer);
+	sites_close_channels(queue);
+	if (queue->active == 0) {
+		queue->on_idle = NULL;
+		on_idle(arg);
+	}
+}
+
+void
+queue_free(struct queue *queue)
+{
+	struct list *node;
+
+	if (queue == NULL)
+		return;
+	timer_cancel(&queue->due_timer);
+	timer_cancel(&queue->sweep_timer);
+	while ((node = queue->messages.next) != &queue->messages)
+		queue_message_free(container_of(node, struct queue_message, node));
+	sites_free(queue);
+	heap_free(&queue->deferred);
+	config_unref(queue->config);
+	tls_client_unref(queue->tls_client);
+	free(queue);
+}

@@ -1,0 +1,83 @@
+/* queue/queue.h - every accepted message until nothing is left to do for it. Core loop only.
+ *
+ * A recipient that is not settled is in exactly one state: ready, in attempt, or deferred until a time. Recipients of
+ * one message at one site form an item: they are tried together and share the deadline. */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include "config/config.h"
+#include "dns/mx.h"
+#include "net/loop.h"
+#include "net/tls.h"
+#include "net/worker.h"
+#include "spool/spool.h"
+
+struct queue;
+
+struct queue_options {
+	struct loop *core;
+	struct loop **loops; /* connection loops, borrowed */
+	size_t loop_count;
+	struct worker_pool *workers;
+	struct spool *spool;
+	struct mx_cache *mx;
+	/* Counts messages found at start against the quotas; NULL: nobody asks. */
+	void (*on_replayed)(void *arg, const struct message *envelope);
+	void *arg;
+};
+
+MUST_CHECK enum rc queue_new(const struct queue_options *options, struct config *config,
+    struct tls_client *tls_client, struct queue **out, struct why *why);
+/* When no channel is left (queue_stop): frees everything; messages stay in the spool. */
+void queue_free(struct queue *queue);
+
+/* New routes, limits and TLS contexts for attempts that begin from now on. Takes its own references. */
+void queue_configure(struct queue *queue, struct config *config, struct tls_client *tls_client);
+
+/* For spool_replay, with the queue as argument; then queue_start begins the deliveries. */
+extern const struct spool_replay_ops queue_replay_ops;
+void queue_start(struct queue *queue);
+
+/* Begin no attempt; on_idle is called when the last one under way has ended. */
+void queue_stop(struct queue *queue, void (*on_idle)(void *arg), void *arg);
+
+/* Store durably, then deliver. The callback comes when the message is on disk (RC_OK), or is not (why has the
+ * reply). Takes its own reference. RC_LATER: the callback will not come. */
+typedef void queue_callback(void *arg, enum rc rc, uint64_t sequence, const struct why *why);
+MUST_CHECK enum rc queue_submit(struct queue *queue, struct message *message,
+    queue_callback *callback, void *arg, struct why *why);
+
+/* ---- for the control interface ---- */
+
+struct queue_view {
+	const struct message_id *id;
+	uint64_t sequence;
+	int64_t accepted_ms, due_ms; /* wall clock; due of the next item, 0: at once */
+	uint64_t size;		     /* of the record in the spool */
+	const char *state;	     /* "active", "deferred" */
+	const char *site;	     /* of the first open item */
+	unsigned attempts, recipients, open;
+	const char *reason; /* last outcome of the first open item, or "" */
+};
+/* Messages in order of acceptance; stops when `each` returns false. */
+void queue_each(
+    struct queue *queue, bool (*each)(void *arg, const struct queue_view *view), void *arg);
+
+/* `id`: a message id, or the queue id of the log. NULL: no such message. */
+struct queue_message;
+struct queue_message *queue_find(struct queue *queue, struct span id);
+void queue_view(struct queue_message *message, struct queue_view *out);
+/* Read it back from the spool: RC_LATER when that cannot be started. */
+MUST_CHECK enum rc queue_load(
+    struct queue_message *message, spool_load_callback *callback, void *arg);
+void queue_retry(struct queue_message *message); /* everything deferred is due now */
+/* Give the message up without a report to anyone. RC_LATER when an attempt is under way. */
+MUST_CHECK enum rc queue_drop(struct queue_message *message);
+
+struct queue_stats {
+	uint64_t messages, items_ready, items_active, items_deferred, channels, sites;
+	int64_t oldest_ms; /* wall clock of the oldest message, 0: none */
+};
+void queue_stats(const struct queue *queue, struct queue_stats *out);
+
+#endif

@@ -1,0 +1,16 @@
+/* queue/retry.c - exponential backoff with jitter. */
+#include "config.h"
+
+#include "queue/retry.h"
+
+int64_t
+retry_delay_ms(unsigned attempts, int64_t min_ms, int64_t max_ms, uint32_t random)
+{
+	int64_t delay = min_ms;
+
+	for (unsigned i = 1; i < attempts && delay < max_ms; i++)
+		delay *= 2;
+	if (delay > max_ms)
+		delay = max_ms;
+	return delay - delay / 5 + (int64_t)((uint64_t)random * (uint64_t)(delay / 5 * 2) >> 32);
+}

@@ -1,0 +1,625 @@
+/* queue/site.c - one destination: its hosts, its connections, and which item goes next.
+ *
+ * Always true: `active` items (loading, waiting for hosts, or in an attempt) never exceed the limit of connections per
+ * destination; every active item ends in item_settle or item_put_back. */
+#include "config.h"
+
+#include "queue/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "queue/retry.h"
+#include "util/clock.h"
+#include "util/crypto.h"
+#include "util/log.h"
+
+enum {
+	PAUSE_AFTER_FAILURES = 3,
+	PAUSE_MIN_MS = 10000,
+	PAUSE_MAX_MS = 300000
+};
+
+static void start(struct queue_item *item, struct message *message);
+
+/* ------------------------------------------------------------------ routes and sites ---------- */
+
+static bool
+route_matches(const struct config_route *route, struct span domain)
+{
+	struct span pattern = span_of(route->destination);
+
+	if (span_eq(pattern, SPAN_LIT("*")))
+		return true;
+	if (span_starts(pattern, SPAN_LIT(".")))
+		return span_iends(domain, pattern) || span_ieq(domain, span_skip(pattern, 1));
+	return span_ieq(domain, pattern);
+}
+
+static const struct config_route *
+route_for(const struct config *config, struct span domain)
+{
+	for (size_t i = 0; i < config->route_count; i++)
+		if (route_matches(&config->routes[i], domain))
+			return &config->routes[i];
+	return NULL;
+}
+
+static char *
+site_key(const struct config_route *route, struct span domain)
+{
+	struct buf key = BUF_EMPTY;
+
+	if (route != NULL && route->host[0] != '\0')
+		buf_addf(&key, "=%s", route->name);
+	else
+		for (size_t i = 0; i < domain.len; i++)
+			buf_add_char(&key, ascii_lower(domain.p[i]));
+	return buf_steal(&key);
+}
+
+static void
+on_pause_over(void *arg)
+{
+	site_run(arg);
+}
+
+struct site *
+site_for(struct queue *queue, struct span domain)
+{
+	const struct config_route *route = route_for(queue->config, domain);
+	char *key = site_key(route, domain);
+	struct site *site = key != NULL ? map_get(&queue->sites, span_of(key)) : NULL;
+
+	if (site != NULL || key == NULL) {
+		free(key);
+		return site;
+	}
+	site = calloc(1, sizeof *site);
+	if (site == NULL || map_put(&queue->sites, span_of(key), site) != RC_OK) {
+		free(site);
+		free(key);
+		return NULL;
+	}
+	site->queue = queue;
+	site->key = key;
+	list_init(&site->ready);
+	list_init(&site->waiting);
+	list_init(&site->idle);
+	list_init(&site->starved);
+	timer_init(&site->pause, queue->options.core, on_pause_over, site);
+	return site;
+}
+
+static const struct config_route *
+route_by_name(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->route_count; i++)
+		if (strcmp(config->routes[i].name, name) == 0)
+			return &config->routes[i];
+	return NULL;
+}
+
+static void
+drop_hosts(struct site *site)
+{
+	mx_result_unref(site->hosts);
+	site->hosts = NULL;
+}
+
+/* The policy under the present configuration; false when memory is out. */
+static bool
+make_policy(struct site *site)
+{
+	struct queue *queue = site->queue;
+	struct delivery_policy *policy;
+
+	if (site->policy != NULL)
+		return true;
+	policy = calloc(1, sizeof *policy);
+	if (policy == NULL)
+		return false;
+	policy->refs = 1;
+	policy->config = config_ref(queue->config);
+	policy->tls_client = tls_client_ref(queue->tls_client);
+	policy->workers = queue->options.workers;
+	policy->core = queue->options.core;
+	site->route = site->key[0] == '=' ? route_by_name(queue->config, site->key + 1)
+					  : route_for(queue->config, span_of(site->key));
+	policy->tls = site->route != NULL ? site->route->tls : queue->config->delivery.tls;
+	policy->username = span_dup(span_of(site->route != NULL ? site->route->username : ""));
+	policy->password = span_dup(span_of(site->route != NULL ? site->route->password : ""));
+	if (policy->username == NULL || policy->password == NULL) {
+		delivery_policy_unref(policy);
+		return false;
+	}
+	site->policy = policy;
+	drop_hosts(site);
+	return true;
+}
+
+/* ------------------------------------------------------------------ slots --------------------- */
+
+static void
+slot_close(struct slot *slot)
+{
+	struct queue *queue = slot->site->queue;
+
+	timer_cancel(&slot->idle_timer);
+	list_del(&slot->node);
+	list_del(&slot->lru);
+	channel_close(slot->channel);
+	slot->site->slots--;
+	queue->slots--;
+	free(slot);
+}
+
+static void
+on_slot_idle(void *arg)
+{
+	slot_close(arg);
+}
+
+static struct slot *
+slot_new(struct site *site)
+{
+	struct queue *queue = site->queue;
+	struct loop *loop = queue->options.loops[queue->next_loop++ % queue->options.loop_count];
+	struct slot *slot = calloc(1, sizeof *slot);
+
+	if (slot == NULL)
+		return NULL;
+	slot->channel = channel_new(loop, site->policy);
+	if (slot->channel == NULL) {
+		free(slot);
+		return NULL;
+	}
+	slot->site = site;
+	slot->policy = site->policy;
+	list_init(&slot->node);
+	list_init(&slot->lru);
+	timer_init(&slot->idle_timer, queue->options.core, on_slot_idle, slot);
+	site->slots++;
+	queue->slots++;
+	return slot;
+}
+
+/* A slot for the site: its own idle one, a new one, or one taken from another site that does not need it. */
+static struct slot *
+slot_take(struct site *site)
+{
+	struct queue *queue = site->queue;
+	struct list *node = list_pop(&site->idle);
+
+	if (node != NULL) {
+		struct slot *slot = container_of(node, struct slot, node);
+
+		list_del(&slot->lru);
+		timer_cancel(&slot->idle_timer);
+		return slot;
+	}
+	if (queue->slots >= (size_t)queue->config->delivery.max_connections) {
+		struct list *oldest = queue->idle_slots.next;
+
+		if (oldest == &queue->idle_slots)
+			return NULL;
+		slot_close(container_of(oldest, struct slot, lru));
+	}
+	return slot_new(site);
+}
+
+static void
+slot_give_back(struct slot *slot, bool usable)
+{
+	struct queue *queue = slot->site->queue;
+
+	if (!usable || queue->stopping) {
+		slot_close(slot);
+		return;
+	}
+	list_add_head(&slot->site->idle, &slot->node);
+	list_add_tail(&queue->idle_slots, &slot->lru);
+	timer_set(&slot->idle_timer, queue->config->delivery.idle_ms);
+}
+
+/* ------------------------------------------------------------------ attempts ------------------ */
+
+struct running {
+	struct queue_item *item;
+	struct slot *slot;
+	int64_t waited_us;
+};
+
+static void
+pause_site(struct site *site)
+{
+	uint32_t random;
+
+	crypto_random(&random, sizeof random);
+	timer_set(&site->pause, retry_delay_ms(site->failures - PAUSE_AFTER_FAILURES + 1,
+				    PAUSE_MIN_MS, PAUSE_MAX_MS, random));
+}
+
+/* A host that cannot be reached is not asked for every message that waits for it. */
+static void
+judge(struct site *site, const struct attempt *attempt)
+{
+	bool reached = attempt->report.transmit_us > 0;
+
+	if (reached) {
+		site->failures = 0;
+		timer_cancel(&site->pause);
+	} else if (++site->failures >= PAUSE_AFTER_FAILURES) {
+		pause_site(site);
+		drop_hosts(site); /* perhaps the hosts have changed */
+	}
+}
+
+static void
+wake_starved(struct queue *queue)
+{
+	struct list *node = list_pop(&queue->starved);
+
+	if (node != NULL)
+		site_run(container_of(node, struct site, starved));
+}
+
+static void
+check_idle(struct queue *queue)
+{
+	if (!queue->stopping || queue->active > 0 || queue->on_idle == NULL)
+		return;
+	sites_close_channels(queue);
+	queue->on_idle(queue->on_idle_arg);
+	queue->on_idle = NULL;
+}
+
+static void
+leave_active(struct site *site)
+{
+	site->active--;
+	site->queue->active--;
+}
+
+static void
+on_attempt_done(struct attempt *attempt)
+{
+	struct running *running = attempt->owner;
+	struct queue_item *item = running->item;
+	struct site *site = running->slot->site;
+	struct queue *queue = site->queue;
+
+	slot_give_back(running->slot, running->slot->policy == site->policy);
+	leave_active(site);
+	judge(site, attempt);
+	item_settle(item, attempt->message, attempt->index, attempt->recipients, attempt->count,
+	    &attempt->report, running->waited_us);
+	attempt_free(attempt);
+	free(running);
+	site_run(site);
+	wake_starved(queue);
+	check_idle(queue);
+}
+
+static enum config_tls_policy
+stricter(enum config_tls_policy site, int message)
+{
+	return message > (int)site ? (enum config_tls_policy)message : site;
+}
+
+static void
+begin_attempt(struct queue_item *item, struct message *message)
+{
+	struct site *site = item->site;
+	uint8_t index[MESSAGE_RECIPIENTS_MAX];
+	size_t count = 0;
+	struct running *running = calloc(1, sizeof *running);
+	struct slot *slot = running != NULL ? slot_take(site) : NULL;
+	struct attempt *attempt = NULL;
+
+	for (size_t i = 0; i < message->recipient_count; i++)
+		if (set_has(&item->open, i))
+			index[count++] = (uint8_t)i;
+	if (slot != NULL)
+		attempt = attempt_new(message, site->hosts, index, count);
+	if (attempt == NULL) {
+		if (slot != NULL)
+			slot_give_back(slot, false);
+		else if (running != NULL && list_is_empty(&site->starved))
+			list_add_tail(&site->queue->starved, &site->starved);
+		free(running);
+		leave_active(site);
+		item_make_ready(item); /* no connection is free: wake_starved comes back */
+		return;
+	}
+	*running = (struct running){ item, slot, clock_mono_us() - item->ready_us };
+	attempt->tls = stricter(site->policy->tls, message->tls);
+	attempt->owner = running;
+	attempt->done = on_attempt_done;
+	channel_send(slot->channel, attempt);
+}
+
+/* ------------------------------------------------------------------ hosts --------------------- */
+
+/* All open recipients of the item get the same outcome, without an attempt. */
+static void
+settle_all(struct queue_item *item, struct message *message, const struct outcome *outcome)
+{
+	struct client_recipient *results = calloc(message->recipient_count, sizeof *results);
+	uint8_t index[MESSAGE_RECIPIENTS_MAX];
+	size_t count = 0;
+
+	leave_active(item->site);
+	if (results == NULL) {
+		item_put_back(item, "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < message->recipient_count; i++)
+		if (set_has(&item->open, i)) {
+			results[count].address = message->recipients[i].address;
+			results[count].outcome = *outcome;
+			index[count++] = (uint8_t)i;
+		}
+	item_settle(item, message, index, results, count, NULL, 0);
+	free(results);
+}
+
+static void
+outcome_of_hosts(const struct mx_result *hosts, struct outcome *out)
+{
+	static const struct {
+		enum outcome_kind kind;
+		int code;
+		const char *status;
+	} table[] = {
+		[MX_NULL] = { OUTCOME_FAILED, 556, "5.1.10" },
+		[MX_NO_DOMAIN] = { OUTCOME_FAILED, 550, "5.1.2" },
+		[MX_NO_HOST] = { OUTCOME_FAILED, 550, "5.4.4" },
+		[MX_LOOP] = { OUTCOME_FAILED, 554, "5.4.6" },
+		[MX_FAILED] = { OUTCOME_DEFERRED, 421, "4.4.3" },
+	};
+
+	out->kind = OUTCOME_NONE;
+	outcome_set(out, table[hosts->status].kind, table[hosts->status].code,
+	    table[hosts->status].status, false, hosts->why);
+}
+
+struct waiting { /* an item whose message is in memory and that waits for the hosts */
+	struct list node;
+	struct queue_item *item;
+	struct message *message;
+};
+
+static void
+on_hosts(void *arg, struct mx_result *result)
+{
+	struct site *site = arg;
+	struct list *node;
+
+	site->lookup = NULL;
+	drop_hosts(site);
+	if (result->status == MX_OK)
+		site->hosts = mx_result_ref(result);
+	while ((node = list_pop(&site->waiting)) != NULL) {
+		struct waiting *w = container_of(node, struct waiting, node);
+		struct outcome outcome;
+
+		if (result->status == MX_OK) {
+			begin_attempt(w->item, w->message);
+		} else {
+			outcome_of_hosts(result, &outcome);
+			settle_all(w->item, w->message, &outcome);
+		}
+		message_unref(w->message);
+		free(w);
+	}
+	mx_result_unref(result);
+	site_run(site);
+	check_idle(site->queue);
+}
+
+static bool
+look_up_hosts(struct site *site)
+{
+	const struct config *config = site->policy->config;
+	const struct config_route *route = site->route;
+	bool smarthost = route != NULL && route->host[0] != '\0';
+	unsigned port =
+	    (unsigned)(route != NULL && route->port > 0 ? route->port : config->delivery.port);
+
+	if (site->lookup == NULL)
+		site->lookup = mx_cache_lookup(site->queue->options.mx,
+		    smarthost ? route->host : site->key, smarthost, port,
+		    config->delivery.allow_private || (route != NULL && route->allow_private),
+		    on_hosts, site);
+	return site->lookup != NULL;
+}
+
+static bool
+hosts_are_good(const struct site *site)
+{
+	return site->hosts != NULL && site->hosts->expires_ms > clock_mono_ms();
+}
+
+/* The message is in memory: find the hosts, then try. */
+static void
+start(struct queue_item *item, struct message *message)
+{
+	struct site *site = item->site;
+	struct waiting *w;
+
+	if (!make_policy(site)) {
+		leave_active(site);
+		item_put_back(item, "out of memory");
+		return;
+	}
+	if (hosts_are_good(site)) {
+		begin_attempt(item, message);
+		return;
+	}
+	w = calloc(1, sizeof *w);
+	if (w == NULL || !look_up_hosts(site)) {
+		free(w);
+		leave_active(site);
+		item_put_back(item, "out of memory");
+		return;
+	}
+	*w = (struct waiting){ .item = item, .message = message_ref(message) };
+	list_add_tail(&site->waiting, &w->node);
+}
+
+/* ------------------------------------------------------------------ the next item ------------- */
+
+static void
+on_loaded(void *arg, struct message *message, const struct why *why)
+{
+	struct queue_item *item = arg;
+	struct site *site = item->site;
+
+	if (message != NULL) {
+		start(item, message);
+		message_unref(message);
+	} else {
+		log_line(LOG_LEVEL_ERROR, "qmgr", "%010llX: cannot be read: %s",
+		    (unsigned long long)item->message->entry.sequence, why->text);
+		leave_active(site);
+		item_put_back(item, why->text);
+	}
+	site_run(site);
+	check_idle(site->queue);
+}
+
+static void
+begin(struct queue_item *item)
+{
+	struct queue_message *message = item->message;
+	struct site *site = item->site;
+
+	item->state = ITEM_ACTIVE;
+	site->active++;
+	site->queue->active++;
+	if (message->hot != NULL) {
+		start(item, message->hot);
+		return;
+	}
+	if (spool_load(site->queue->options.spool, &message->entry, on_loaded, item) != RC_OK) {
+		leave_active(site);
+		item_put_back(item, "the worker pool is full");
+	}
+}
+
+static size_t
+limit(const struct site *site)
+{
+	/* After failures one attempt at a time tells whether the site is back. */
+	if (site->failures >= PAUSE_AFTER_FAILURES)
+		return 1;
+	return (size_t)site->queue->config->delivery.max_connections_per_destination;
+}
+
+void
+site_run(struct site *site)
+{
+	struct queue *queue = site->queue;
+
+	if (!queue->started || queue->stopping || timer_is_set(&site->pause))
+		return;
+	while (!list_is_empty(&site->ready) && site->active < limit(site) &&
+	       list_is_empty(&site->starved)) {
+		struct queue_item *item = container_of(site->ready.next, struct queue_item, node);
+
+		site_remove(site, item);
+		begin(item);
+	}
+}
+
+void
+site_add(struct site *site, struct queue_item *item)
+{
+	list_add_tail(&site->ready, &item->node);
+	site->ready_count++;
+	site->queue->ready++;
+}
+
+void
+site_remove(struct site *site, struct queue_item *item)
+{
+	list_del(&item->node);
+	site->ready_count--;
+	site->queue->ready--;
+}
+
+/* ------------------------------------------------------------------ all sites ----------------- */
+
+static void
+close_idle(struct site *site)
+{
+	while (!list_is_empty(&site->idle))
+		slot_close(container_of(site->idle.next, struct slot, node));
+}
+
+void
+sites_reconfigure(struct queue *queue)
+{
+	MAP_FOREACH (slot, &queue->sites) {
+		struct site *site = slot->value;
+
+		close_idle(
+		    site); /* busy ones are closed when they come back: their policy is old */
+		delivery_policy_unref(site->policy);
+		site->policy = NULL;
+		drop_hosts(site);
+		timer_cancel(&site->pause);
+		site->failures = 0;
+	}
+}
+
+/* Sites that nothing refers to any more; a domain that comes back gets a new one. */
+void
+sites_sweep(struct queue *queue)
+{
+	MAP_FOREACH (slot, &queue->sites) {
+		struct site *site = slot->value;
+
+		if (site->items > 0 || site->slots > 0 || site->active > 0 ||
+		    site->lookup != NULL || timer_is_set(&site->pause))
+			continue;
+		(void)map_del(&queue->sites, span_of(site->key));
+		drop_hosts(site);
+		delivery_policy_unref(site->policy);
+		free(site->key);
+		free(site);
+	}
+}
+
+void
+sites_close_channels(struct queue *queue)
+{
+	MAP_FOREACH (slot, &queue->sites)
+		close_idle(slot->value);
+}
+
+void
+sites_free(struct queue *queue)
+{
+	MAP_FOREACH (slot, &queue->sites) {
+		struct site *site = slot->value;
+		struct list *node;
+
+		close_idle(site);
+		if (site->lookup != NULL)
+			mx_cache_cancel(queue->options.mx, site->lookup);
+		while ((node = list_pop(&site->waiting)) != NULL) {
+			struct waiting *w = container_of(node, struct waiting, node);
+
+			message_unref(w->message);
+			free(w);
+		}
+		timer_cancel(&site->pause);
+		drop_hosts(site);
+		delivery_policy_unref(site->policy);
+		free(site->key);
+		free(site);
+	}
+	map_free(&queue->sites);
+}
