@@ -1,4 +1,5 @@
 # Unit tests mirror src/: tests/unit/FOLDER/test_FILE.c, listed in tests/unit/FOLDER/local.mk.
 if HAVE_CMOCKA
 include tests/unit/util/local.mk
+include tests/unit/config/local.mk
 endif
