@@ -185,7 +185,7 @@ struct config {
 };
 
 /* One error or warning, as a person reads it:
- *	/etc/postrider/conf.d/20-x.conf:14: unknown setting "tls_min_verison" in listener "submission"; did you
+ *	/etc/postrider/conf.d/20-x.conf:14:3: unknown setting "tls_min_verison" in listener "submission"; did you
  *	mean "tls_min_version"? */
 struct config_error {
 	char *file; /* owned */
@@ -193,6 +193,7 @@ struct config_error {
 	int column; /* in bytes from 1; 0: not known */
 	char *text; /* owned */
 };
+/* At most a hundred are kept. None holds a secret. */
 struct config_errors {
 	struct config_error *list;
 	size_t count, cap;

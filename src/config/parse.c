@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "config/check_text.h"
 #include "config/value.h"
 
 enum {
@@ -20,6 +21,7 @@ static void parse_group(struct load *load, const struct schema_group *group,
 static void
 add_where(const struct schema_group *group, const config_setting_t *setting, struct buf *out)
 {
+	const struct schema_row *key;
 	const char *name;
 
 	if (group->what == NULL) {
@@ -27,7 +29,10 @@ add_where(const struct schema_group *group, const config_setting_t *setting, str
 		return;
 	}
 	buf_addf(out, " in %s", group->what);
-	if (config_setting_lookup_string(setting, group->key, &name))
+	key = schema_find(group, span_of(group->key));
+	/* A wrong name may be anything, even a secret that slipped into the wrong line. */
+	if (config_setting_lookup_string(setting, group->key, &name) &&
+	    text_is(key->type, span_of(name)))
 		buf_addf(out, " \"%.*s\"", SHOWN_MAX, name);
 	else
 		buf_addf(out, " number %d", config_setting_index(setting) + 1);

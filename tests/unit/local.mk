@@ -6,4 +6,5 @@ include tests/unit/mail/local.mk
 include tests/unit/util/local.mk
 include tests/unit/auth/local.mk
 include tests/unit/sign/local.mk
+include tests/unit/config/local.mk
 endif

@@ -1,0 +1,1 @@
+dist_man_MANS += doc/postrider.conf.5
