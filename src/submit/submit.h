@@ -1,0 +1,93 @@
+/* submit/submit.h - the one way in: both doors (SMTP and HTTP) end here.
+ *
+ * A submission is filled by the door, on whatever loop it lives; submit_start takes it through the checks on the core
+ * loop, the signature on a worker and the commit to the spool, and gives it back to the door's loop with the verdict.
+ * Order of checks, first failure wins, nothing is counted or kept on refusal: size, content (bare CR or LF), header
+ * syntax and duplicates, recipient count, account may send, configuration set, tags, identities, rate, quota, disk.
+ * doc/ARCHITECTURE.md has the path. */
+#ifndef SUBMIT_SUBMIT_H
+#define SUBMIT_SUBMIT_H
+
+#include "account/account.h"
+#include "config/config.h"
+#include "identity/identity.h"
+#include "mail/ses_headers.h"
+#include "net/worker.h"
+#include "queue/queue.h"
+#include "sign/keyring.h"
+#include "spool/spool.h"
+#include "wire/dot.h"
+
+struct submit;
+
+struct submit_options {
+	struct loop *core;
+	struct worker_pool *workers;
+	struct spool *spool;
+	struct queue *queue;
+	struct accounts *accounts;
+};
+
+MUST_CHECK enum rc submit_new(
+    const struct submit_options *options, struct submit **out, struct why *why);
+void submit_free(struct submit *submit);	    /* when submit_pending is 0 */
+size_t submit_pending(const struct submit *submit); /* core loop only */
+
+/* Core loop: use these from now on. Takes its own references. */
+void submit_configure(struct submit *submit, struct config *config, struct identities *identities,
+    struct keyring *keys);
+
+struct submission_recipient {
+	char *address; /* owned */
+	char *orcpt;   /* owned, or NULL */
+	unsigned notify;
+};
+
+struct submission {
+	struct loop_msg msg;   /* submit's */
+	struct worker_job job; /* submit's */
+
+	/* ---- filled by the door; all owned by the submission ---- */
+	struct loop *home;	    /* where `done` is to run */
+	char *account, *credential; /* names, after AUTH */
+	char *listener, *client;    /* for the log: "submission", "host[192.0.2.1]" */
+	char *sender;		    /* MAIL FROM; "" null */
+	char *envid;		    /* or NULL */
+	int ret;
+	struct submission_recipient *recipients;
+	size_t recipient_count; /* as many as were given, also beyond the limit */
+	struct buf body; /* the content, up to spool.memory_body; holds at least the header */
+	int file_fd;	 /* -1, or the whole content in a file (then `body` is its beginning) */
+	char file_name[SPOOL_LARGE_NAME];
+	uint64_t size; /* of the content */
+	bool has_8bit;
+	bool too_long;	      /* over smtp.max_message: the content was thrown away */
+	enum dot_fault fault; /* content that breaks the line rules, */
+	uint64_t fault_at;    /* and where */
+
+	/* ---- the verdict ---- */
+	enum rc rc;
+	struct why why; /* the reply for anything but RC_OK */
+	struct message_id id;
+	void (*done)(struct submission *submission); /* on `home`; the door frees the submission */
+	void *owner;
+
+	/* ---- submit's own, see pipeline.c ---- */
+	struct submit *submit;
+	struct header header;
+	struct ses_headers ses;
+	struct message *message;
+	struct account *charged;
+	struct sign_key *key;
+	char *original_message_id;
+};
+
+struct submission *submission_new(void); /* NULL: out of memory */
+void submission_free(struct submission *submission);
+MUST_CHECK enum rc submission_add_recipient(
+    struct submission *submission, struct span address, struct span orcpt, unsigned notify);
+
+/* Any thread (home's). done() follows, never from inside the call. */
+void submit_start(struct submit *submit, struct submission *submission);
+
+#endif
