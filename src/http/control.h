@@ -24,7 +24,7 @@ struct control_context {
 	/* Start a reload; the answer comes later: RC_OK, or RC_BAD with the errors as text lines. */
 	void (*reload)(
 	    void *arg, void (*done)(void *done_arg, enum rc rc, struct span text), void *done_arg);
-	/* Sessions open now, per listener: appended as a JSON object. */
+	/* SMTP sessions open now. */
 	uint64_t (*sessions)(void *arg);
 	void *arg;
 };

@@ -26,6 +26,7 @@ struct submit_options {
 	struct spool *spool;
 	struct queue *queue;
 	struct accounts *accounts;
+	struct span secret; /* of this installation, for Feedback-ID; borrowed */
 };
 
 MUST_CHECK enum rc submit_new(
@@ -49,6 +50,7 @@ struct submission {
 
 	/* ---- filled by the door; all owned by the submission ---- */
 	struct loop *home;	    /* where `done` is to run */
+	struct config *config;	    /* reference: the limits the door works under */
 	char *account, *credential; /* names, after AUTH */
 	char *listener, *client;    /* for the log: "submission", "host[192.0.2.1]" */
 	char *sender;		    /* MAIL FROM; "" null */
@@ -59,7 +61,8 @@ struct submission {
 	struct buf body; /* the content, up to spool.memory_body; holds at least the header */
 	int file_fd;	 /* -1, or the whole content in a file (then `body` is its beginning) */
 	char file_name[SPOOL_LARGE_NAME];
-	uint64_t size; /* of the content */
+	uint64_t size;	       /* of the content */
+	uint64_t longest_line; /* of the content, without CR LF */
 	bool has_8bit;
 	bool too_long;	      /* over smtp.max_message: the content was thrown away */
 	enum dot_fault fault; /* content that breaks the line rules, */

@@ -1,0 +1,43 @@
+/* submit/internal.h - the stages of the way in; pipeline.c calls them in order. */
+#ifndef SUBMIT_INTERNAL_H
+#define SUBMIT_INTERNAL_H
+
+#include "submit/submit.h"
+
+struct submit {
+	struct submit_options options;
+	struct config *config;
+	struct identities *identities;
+	struct keyring *keys;
+	size_t pending;
+};
+
+/* check.c: what the content itself says; no shared state, on home's loop. Fills submission->header. */
+MUST_CHECK enum rc check_content(
+    struct submission *s, const struct config *config, struct why *why);
+
+/* policy.c: on the core. Fills submission->ses, charged; *set and *identity are the ones in force (set may be NULL). */
+MUST_CHECK enum rc policy_apply(struct submit *submit, struct submission *s,
+    const struct config_set **set, const struct identity **identity, struct why *why);
+
+/* policy.c: the identity whose key signs mail with this From value, or NULL. */
+const struct identity *policy_signer(
+    const struct submit *submit, const struct submission *s, struct span from);
+
+/* compose.c: on the core. The outgoing message without its signature, from what the submission holds: the body moves
+ * into it. */
+MUST_CHECK enum rc compose(struct submit *submit, struct submission *s,
+    const struct config_set *set, const struct identity *identity, struct message **out,
+    struct why *why);
+
+/* compose.c: puts the signature in front of the header. */
+MUST_CHECK enum rc compose_add_signature(struct message *message, struct buf *signature);
+
+/* How often a message has passed through us, as its own header tells (robust against loops without Received). */
+#define HOP_FIELD "X-Postrider-Hops"
+enum {
+	HOPS_MAX = 25,
+	RECEIVED_MAX = 50
+};
+
+#endif

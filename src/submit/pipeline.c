@@ -1,0 +1,375 @@
+/* submit/pipeline.c - takes a submission through its stages and back to its door.
+ *
+ *	home loop: check_content -> core: policy_apply, compose -> worker: signature -> core: queue_submit
+ *	-> (spool commit) -> core: event -> home loop: done()
+ *
+ * Always true: done() is called exactly once, on home; on failure what was counted is given back and nothing is
+ * kept. */
+#include "config.h"
+
+#include "submit/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "event/event.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+/* ------------------------------------------------------------------ the object ---------------- */
+
+struct submission *
+submission_new(void)
+{
+	struct submission *s = calloc(1, sizeof *s);
+
+	if (s != NULL)
+		s->file_fd = -1;
+	return s;
+}
+
+enum rc
+submission_add_recipient(
+    struct submission *s, struct span address, struct span orcpt, unsigned notify)
+{
+	struct submission_recipient *list, *r;
+
+	list = realloc(s->recipients, (s->recipient_count + 1) * sizeof *list);
+	if (list == NULL)
+		return RC_LATER;
+	s->recipients = list;
+	r = &list[s->recipient_count++];
+	*r = (struct submission_recipient){ span_dup(address),
+		orcpt.len > 0 ? span_dup(orcpt) : NULL, notify };
+	return r->address != NULL ? RC_OK : RC_LATER;
+}
+
+void
+submission_free(struct submission *s)
+{
+	if (s == NULL)
+		return;
+	free(s->account);
+	free(s->credential);
+	free(s->listener);
+	free(s->client);
+	free(s->sender);
+	free(s->envid);
+	for (size_t i = 0; i < s->recipient_count; i++) {
+		free(s->recipients[i].address);
+		free(s->recipients[i].orcpt);
+	}
+	free(s->recipients);
+	buf_free(&s->body);
+	if (s->file_fd >= 0)
+		(void)close(s->file_fd);
+	header_free(&s->header);
+	ses_headers_free(&s->ses);
+	message_unref(s->message);
+	sign_key_unref(s->key);
+	free(s->original_message_id);
+	config_unref(s->config);
+	free(s);
+}
+
+/* ------------------------------------------------------------------ back to the door ---------- */
+
+static void
+run_done(struct loop_msg *msg)
+{
+	struct submission *s = container_of(msg, struct submission, msg);
+
+	s->done(s);
+}
+
+static void
+finish(struct submission *s, enum rc rc)
+{
+	struct submit *submit = s->submit;
+
+	s->rc = rc;
+	if (rc != RC_OK) {
+		if (s->charged != NULL)
+			account_refund(s->charged, (unsigned)s->recipient_count);
+		if (s->file_name[0] != '\0')
+			spool_large_discard(submit->options.spool, s->file_name);
+	}
+	submit->pending--;
+	s->msg.run = run_done;
+	loop_post(s->home, &s->msg);
+}
+
+static void
+log_refusal(const struct submission *s)
+{
+	char reply[WHY_TEXT_MAX + 16];
+	struct event_reject event = { .listener = s->listener,
+		.client = s->client,
+		.account = s->account,
+		.sender = s->sender,
+		.reply = reply };
+
+	(void)snprintf(reply, sizeof reply, "%d %s", s->why.code, s->why.text);
+	event_reject(&event);
+}
+
+/* A cause without a reply of its own is our trouble, not the client's. */
+static void
+refuse(struct submission *s, enum rc rc)
+{
+	if (s->why.code == 0)
+		(void)why_set(&s->why, rc, 451, "Temporary service failure");
+	log_refusal(s);
+	finish(s, rc);
+}
+
+/* ------------------------------------------------------------------ store --------------------- */
+
+static void
+tell_send(const struct submission *s, uint64_t sequence)
+{
+	struct event_tag tags[SES_TAGS_MAX];
+	const struct message *m = s->message;
+	struct event_send event = { .sequence = sequence,
+		.id = &s->id,
+		.listener = s->listener,
+		.client = s->client,
+		.account = s->account,
+		.credential = s->credential,
+		.sender = s->sender,
+		.configuration_set = m->configuration_set,
+		.original_message_id = s->original_message_id != NULL ? s->original_message_id : "",
+		.tags = tags,
+		.size = m->size,
+		.recipients = s->recipient_count };
+
+	for (; event.tag_count < m->tag_count && event.tag_count < SES_TAGS_MAX; event.tag_count++)
+		tags[event.tag_count] = (struct event_tag){ m->tags[event.tag_count].name,
+			m->tags[event.tag_count].value };
+	event_send(&event);
+}
+
+static void
+on_stored(void *arg, enum rc rc, uint64_t sequence, const struct why *why)
+{
+	struct submission *s = arg;
+
+	if (rc != RC_OK) {
+		/* The client need not know our disk; the log has the cause. */
+		(void)why;
+		(void)why_set(&s->why, rc, 451, "Temporary service failure");
+		refuse(s, rc);
+		return;
+	}
+	tell_send(s, sequence);
+	finish(s, RC_OK);
+}
+
+static void
+store(struct submission *s)
+{
+	enum rc rc = queue_submit(s->submit->options.queue, s->message, on_stored, s, &s->why);
+
+	if (rc != RC_OK)
+		refuse(s, rc);
+}
+
+/* ------------------------------------------------------------------ signature ----------------- */
+
+struct body_reader {
+	const struct message *message;
+	bool memory_given;
+	uint64_t file_at;
+	char *chunk;
+};
+
+enum {
+	BODY_CHUNK = 256 * 1024
+};
+
+/* For sign_message: the body in memory in one piece, or the file in chunks. Worker thread: may block. */
+static enum rc
+next_piece(void *arg, struct span *piece, struct why *why)
+{
+	struct body_reader *r = arg;
+	const struct message *m = r->message;
+	ssize_t n;
+
+	*piece = SPAN_EMPTY;
+	if (m->file_fd < 0) {
+		if (!r->memory_given && m->piece_count > 2)
+			*piece = m->pieces[2];
+		r->memory_given = true;
+		return RC_OK;
+	}
+	if (r->file_at >= m->file_size)
+		return RC_OK;
+	do
+		n = pread(m->file_fd, r->chunk,
+		    m->file_size - r->file_at < BODY_CHUNK ? (size_t)(m->file_size - r->file_at)
+							   : BODY_CHUNK,
+		    (off_t)(m->file_at + r->file_at));
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return why_errno(why, n < 0 ? errno : EIO, "large message");
+	r->file_at += (uint64_t)n;
+	*piece = span_make(r->chunk, (size_t)n);
+	return RC_OK;
+}
+
+static void
+signature_work(struct worker_job *job)
+{
+	struct submission *s = container_of(job, struct submission, job);
+	struct message *m = s->message;
+	struct body_reader reader = { .message = m };
+	struct sign_body body = { next_piece, &reader };
+	struct buf signature = BUF_EMPTY;
+	struct span header = span_first(m->pieces[1], m->pieces[1].len - 2);
+
+	if (m->file_fd >= 0)
+		reader.chunk = malloc(BODY_CHUNK);
+	s->rc = m->file_fd >= 0 && reader.chunk == NULL
+		    ? RC_LATER
+		    : sign_message(s->key, &header, 1, &body, clock_wall_ms() / 1000, true,
+			  &signature, &s->why);
+	if (s->rc == RC_OK)
+		s->rc = compose_add_signature(m, &signature);
+	buf_free(&signature);
+	free(reader.chunk);
+}
+
+static void
+signature_done(struct worker_job *job)
+{
+	struct submission *s = container_of(job, struct submission, job);
+
+	if (s->rc != RC_OK) { /* nothing leaves unsigned */
+		log_line(
+		    LOG_LEVEL_ERROR, "sign", "identity=%s: %s", s->message->identity, s->why.text);
+		(void)why_set(&s->why, RC_LATER, 451, "Temporary service failure");
+		refuse(s, s->rc);
+		return;
+	}
+	store(s);
+}
+
+static void
+sign_or_store(struct submit *submit, struct submission *s)
+{
+	if (s->key == NULL) {
+		store(s);
+		return;
+	}
+	s->job.home = submit->options.core;
+	s->job.work = signature_work;
+	s->job.done = signature_done;
+	if (worker_submit(submit->options.workers, &s->job) != RC_OK) {
+		(void)why_set(&s->why, RC_LATER, 454, "Temporary service failure");
+		refuse(s, RC_LATER);
+	}
+}
+
+/* ------------------------------------------------------------------ stages -------------------- */
+
+/* The key of the most specific identity above From that has one. */
+static void
+choose_key(struct submit *submit, struct submission *s)
+{
+	const struct header_field *from = header_find(&s->header, SPAN_LIT("From"));
+	const struct identity *signer = NULL;
+	struct sign_key *key;
+
+	if (from != NULL)
+		signer = policy_signer(submit, s, from->value);
+	key = signer != NULL ? keyring_find(submit->keys, signer->name) : NULL;
+	s->key = key != NULL ? sign_key_ref(key) : NULL;
+}
+
+static void
+keep_original_id(struct submission *s)
+{
+	const struct header_field *field = header_find(&s->header, SPAN_LIT("Message-ID"));
+
+	if (field != NULL)
+		s->original_message_id = span_dup(span_first(span_trim_lines(field->value), 300));
+}
+
+static void
+on_core(struct loop_msg *msg)
+{
+	struct submission *s = container_of(msg, struct submission, msg);
+	struct submit *submit = s->submit;
+	const struct config_set *set = NULL;
+	const struct identity *identity = NULL;
+	enum rc rc = s->rc;
+
+	submit->pending++;
+	if (rc == RC_OK)
+		rc = policy_apply(submit, s, &set, &identity, &s->why);
+	if (rc == RC_OK) {
+		choose_key(submit, s);
+		keep_original_id(s);
+		rc = compose(submit, s, set, identity, &s->message, &s->why);
+	}
+	if (rc != RC_OK)
+		refuse(s, rc);
+	else
+		sign_or_store(submit, s);
+}
+
+void
+submit_start(struct submit *submit, struct submission *s)
+{
+	s->submit = submit;
+	s->rc = check_content(s, s->config, &s->why);
+	s->msg.run = on_core;
+	loop_post(submit->options.core, &s->msg);
+}
+
+/* ------------------------------------------------------------------ life ---------------------- */
+
+enum rc
+submit_new(const struct submit_options *options, struct submit **out, struct why *why)
+{
+	*out = calloc(1, sizeof **out);
+	if (*out == NULL)
+		return why_set(why, RC_LATER, 0, "out of memory");
+	(*out)->options = *options;
+	return RC_OK;
+}
+
+void
+submit_configure(struct submit *submit, struct config *config, struct identities *identities,
+    struct keyring *keys)
+{
+	struct config *old_config = submit->config;
+	struct identities *old_identities = submit->identities;
+	struct keyring *old_keys = submit->keys;
+
+	submit->config = config_ref(config);
+	submit->identities = identities_ref(identities);
+	submit->keys = keyring_ref(keys);
+	config_unref(old_config);
+	identities_unref(old_identities);
+	keyring_unref(old_keys);
+}
+
+size_t
+submit_pending(const struct submit *submit)
+{
+	return submit->pending;
+}
+
+void
+submit_free(struct submit *submit)
+{
+	if (submit == NULL)
+		return;
+	config_unref(submit->config);
+	identities_unref(submit->identities);
+	keyring_unref(submit->keys);
+	free(submit);
+}
