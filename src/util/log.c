@@ -162,20 +162,23 @@ write_journal(int fd, int priority, const char *component, const char *text,
 	(void)send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static void log_va(enum log_level level, const char *component, const struct log_field *fields,
+    size_t count, const char *fmt, va_list args) PRINTF_LIKE(5, 0);
+
 static void
 log_va(enum log_level level, const char *component, const struct log_field *fields, size_t count,
     const char *fmt, va_list args)
 {
 	char text[LINE_MAX_BYTES];
 	size_t len;
-	int fd = sink_fd;
+	int fd = sink_fd, kind = sink_kind;
 
 	len = (size_t)snprintf(text, sizeof text, "%s", levels[level].prefix);
 	(void)vsnprintf(text + len, sizeof text - len, fmt, args);
 	for (char *p = text; *p != '\0'; p++)
 		if (*p == '\n' || *p == '\r')
 			*p = ' ';
-	switch (sink_kind) {
+	switch (kind) {
 	case LOG_SINK_SYSLOG:
 		write_syslog(fd, levels[level].priority, component, text);
 		break;
