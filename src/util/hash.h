@@ -34,7 +34,8 @@ MUST_CHECK enum rc map_put(struct map *map, struct span key, void *value);
 void *map_del(struct map *map, struct span key); /* the value taken out, or NULL */
 
 #define MAP_FOREACH(slot, map) \
-	for (struct map_slot *slot = (map)->slots; slot != (map)->slots + (map)->cap; slot++) \
+	for (struct map_slot *slot = (map)->slots; \
+	     (map)->cap > 0 && slot != (map)->slots + (map)->cap; slot++) \
 		if (slot->value != NULL)
 
 /* SipHash-1-3 under a seed drawn once per process. */
