@@ -34,7 +34,8 @@ bool address_domain_ok(struct span domain, bool underscore);
 bool address_literal_ok(struct span domain);
 
 /* A local part as RFC 5321 has it: dot-string or quoted-string, up to 64 octets. Leading, trailing and double
- * dots pass as they pass in SES's MAIL command. */
+ * dots pass as they pass in SES's MAIL command; in headers and identities they are refused, as SES does, too.
+ * Empty quotes name nobody and are refused everywhere. */
 bool address_local_ok(struct span local);
 
 #endif

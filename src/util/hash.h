@@ -33,15 +33,9 @@ void *map_get(const struct map *map, struct span key);
 MUST_CHECK enum rc map_put(struct map *map, struct span key, void *value);
 void *map_del(struct map *map, struct span key); /* the value taken out, or NULL */
 
-static inline struct map_slot *
-map_end(const struct map *map)
-{
-	return map->slots != NULL ? map->slots + map->cap : NULL;
-}
-
 #define MAP_FOREACH(slot, map) \
-	for (struct map_slot *slot = (map)->slots, *slot##_end = map_end(map); slot != slot##_end; \
-	     slot++) \
+	for (struct map_slot *slot = (map)->slots; \
+	     (map)->cap > 0 && slot != (map)->slots + (map)->cap; slot++) \
 		if (slot->value != NULL)
 
 /* SipHash-1-3 under a seed drawn once per process. */

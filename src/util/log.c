@@ -162,6 +162,9 @@ write_journal(int fd, int priority, const char *component, const char *text,
 	(void)send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static void log_va(enum log_level level, const char *component, const struct log_field *fields,
+    size_t count, const char *fmt, va_list args) PRINTF_LIKE(5, 0);
+
 static void
 log_va(enum log_level level, const char *component, const struct log_field *fields, size_t count,
     const char *fmt, va_list args)

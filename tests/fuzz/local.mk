@@ -1,2 +1,49 @@
-# Fuzz targets: tests/fuzz/fuzz_PARSER.c with corpus/PARSER/. Without --enable-fuzzers each target is
-# linked with replay.c, which runs it once over every file of its corpus as a plain test.
+# Fuzz targets: tests/fuzz/fuzz_PARSER.c with its corpus in tests/fuzz/corpus/PARSER.
+#
+# With configure --enable-fuzzers (CC=clang) they are libFuzzer programs, to be run by hand:
+#	make check TESTS= && tests/fuzz/fuzz_dot -max_total_time=60 NEW ../tests/fuzz/corpus/dot
+# Otherwise each one is linked with replay.c and "make check" runs it over its corpus.
+FUZZ_TARGETS = \
+	tests/fuzz/fuzz_address tests/fuzz/fuzz_command tests/fuzz/fuzz_config tests/fuzz/fuzz_dot \
+	tests/fuzz/fuzz_header tests/fuzz/fuzz_reply tests/fuzz/fuzz_ses_headers
+FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DTEST_SRCDIR='"$(abs_top_srcdir)/tests"'
+
+check_PROGRAMS += $(FUZZ_TARGETS)
+EXTRA_DIST += tests/fuzz/corpus
+if FUZZERS
+FUZZ_MAIN =
+LINK_FUZZ = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+LINK_FUZZ = $(AM_LDFLAGS)
+TESTS += $(FUZZ_TARGETS)
+endif
+
+tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_address_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"address"'
+tests_fuzz_fuzz_address_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_address_LDADD = $(L_MAIL)
+tests_fuzz_fuzz_command_SOURCES = tests/fuzz/fuzz_command.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_command_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"command"'
+tests_fuzz_fuzz_command_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_command_LDADD = $(L_WIRE)
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_config_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"config"'
+tests_fuzz_fuzz_config_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_config_LDADD = $(L_CONFIG)
+tests_fuzz_fuzz_dot_SOURCES = tests/fuzz/fuzz_dot.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_dot_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"dot"'
+tests_fuzz_fuzz_dot_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_dot_LDADD = $(L_WIRE)
+tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz_header.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_header_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"header"'
+tests_fuzz_fuzz_header_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_header_LDADD = $(L_MAIL)
+tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_reply_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"reply"'
+tests_fuzz_fuzz_reply_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_reply_LDADD = $(L_WIRE)
+tests_fuzz_fuzz_ses_headers_SOURCES = tests/fuzz/fuzz_ses_headers.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_ses_headers_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"ses_headers"'
+tests_fuzz_fuzz_ses_headers_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_ses_headers_LDADD = $(L_MAIL)

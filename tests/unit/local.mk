@@ -1,4 +1,5 @@
 # Unit tests mirror src/: tests/unit/FOLDER/test_FILE.c, listed in tests/unit/FOLDER/local.mk.
+EXTRA_DIST += tests/env.sh tests/unit/test.h
 if HAVE_CMOCKA
 include tests/unit/spool/local.mk
 include tests/unit/wire/local.mk
