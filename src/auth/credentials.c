@@ -11,6 +11,7 @@
 
 struct credential {
 	char *id, *account;
+	enum config_profile profile;
 	struct auth_verifier verifier;
 };
 
@@ -23,12 +24,13 @@ struct credentials {
 
 static enum rc
 add(struct credentials *c, const struct config *config, const struct config_credential *from,
-    const char *account)
+    const struct config_account *account)
 {
 	struct credential *to = &c->list[c->count++];
 
 	to->id = span_dup(span_of(from->id));
-	to->account = span_dup(span_of(account));
+	to->account = span_dup(span_of(account->name));
+	to->profile = account->profile;
 	if (to->id == NULL || to->account == NULL ||
 	    auth_verifier_make(from->secret, config->region, from->version2, &to->verifier) !=
 		RC_OK)
@@ -55,8 +57,8 @@ credentials_new(const struct config *config, struct credentials **out, struct wh
 	c->refs = 1;
 	for (size_t i = 0; i < config->account_count; i++)
 		for (size_t k = 0; rc == RC_OK && k < config->accounts[i].credential_count; k++)
-			rc = add(c, config, &config->accounts[i].credentials[k],
-			    config->accounts[i].name);
+			rc = add(
+			    c, config, &config->accounts[i].credentials[k], &config->accounts[i]);
 	if (rc != RC_OK) {
 		credentials_unref(c);
 		return why_set(why, RC_LATER, 0, "out of memory for credentials");
@@ -87,13 +89,16 @@ credentials_unref(struct credentials *c)
 	free(c);
 }
 
-const char *
-credentials_check(
-    const struct credentials *c, const char *id, const char *password, const char **reason)
+enum rc
+credentials_check(const struct credentials *c, const char *id, const char *password,
+    struct login *out, const char **reason)
 {
 	const struct credential *found = map_get(&c->by_id, span_of(id));
 	bool good = auth_password_matches(found != NULL ? &found->verifier : NULL, password);
 
 	*reason = found == NULL ? "unknown credential" : good ? "" : "wrong password";
-	return good ? found->account : NULL;
+	if (!good)
+		return RC_DENY;
+	*out = (struct login){ found->account, found->profile };
+	return RC_OK;
 }

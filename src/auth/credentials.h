@@ -13,9 +13,14 @@ MUST_CHECK enum rc credentials_new(
 struct credentials *credentials_ref(struct credentials *credentials);
 void credentials_unref(struct credentials *credentials); /* the last one wipes */
 
-/* The name of the account the credential belongs to, or NULL for a wrong name or password: in the same time.
- * `reason` says which, for the log only. Borrowed from `credentials`. */
-const char *credentials_check(const struct credentials *credentials, const char *id,
-    const char *password, const char **reason);
+/* What a login gives; borrowed from `credentials`. */
+struct login {
+	const char *account;
+	enum config_profile profile;
+};
+
+/* RC_OK, or RC_DENY for a wrong name or password: in the same time. `reason` says which, for the log only. */
+MUST_CHECK enum rc credentials_check(const struct credentials *credentials, const char *id,
+    const char *password, struct login *out, const char **reason);
 
 #endif

@@ -1,0 +1,681 @@
+/* main/app.c - start, reload, stop.
+ *
+ * Start: threads and loops, spool and replay, then deliveries, then listeners, then READY=1.
+ * Stop: listeners and sessions end, submissions under way are stored, attempts under way finish (at most STOP_MS, then they
+ * are cut and count as unknown), then the spool is closed. */
+#include "config.h"
+
+#include "main/app.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "event/event.h"
+#include "main/notify.h"
+#include "smtp/server.h"
+#include "util/clock.h"
+#include "util/crypto.h"
+#include "util/fsutil.h"
+#include "util/log.h"
+
+enum {
+	STOP_MS = 30000, /* for what is under way */
+	TLS_LOOK_MS = 60000,
+	STATUS_MS = 5000,
+	WORKER_QUEUE = 20000,
+	MX_CACHE_MAX = 20000,
+	LOOPS_MAX = 64,
+	SECRET_LEN = 32
+};
+
+struct app {
+	const char *path;
+	struct snapshot now;
+	struct loop *core;
+	struct loop *loops[LOOPS_MAX];
+	pthread_t threads[LOOPS_MAX];
+	size_t loop_count;
+	bool threaded;
+	struct worker_pool *workers;
+	struct spool *spool;
+	struct resolver *resolver;
+	struct mx_cache *mx;
+	struct accounts *accounts;
+	struct queue *queue;
+	struct submit *submit;
+	struct smtp_server *smtp;
+	struct event *signals[8];
+	size_t signal_count;
+	unsigned char secret[SECRET_LEN];
+
+	bool stopping, draining, sessions_over, queue_idle;
+	struct timer stop_timer, tls_timer, status_timer, watchdog_timer;
+	bool reloading;
+	uint64_t sent_before;
+
+	/* Watchdog: a message that goes round every loop, and one job through the pool. */
+	struct loop_msg ping;
+	struct worker_job ping_job;
+	size_t ping_at;
+	bool ping_under_way;
+};
+
+/* ------------------------------------------------------------------ threads ------------------- */
+
+static void *
+loop_main(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+static size_t
+cores(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (size_t)n : 1;
+}
+
+static enum rc
+start_loops(struct app *app, struct why *why)
+{
+	size_t want = app->now.config->loops > 0 ? (size_t)app->now.config->loops : cores();
+	sigset_t all, before;
+	int err = 0;
+
+	if (want > LOOPS_MAX)
+		want = LOOPS_MAX;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	app->threaded = true;
+	for (size_t i = 0; i < want && err == 0; i++) {
+		app->loops[i] = loop_new("connections", why);
+		if (app->loops[i] == NULL)
+			break;
+		err = pthread_create(&app->threads[i], NULL, loop_main, app->loops[i]);
+		if (err != 0) {
+			(void)why_errno(why, err, "connection loop");
+			loop_free(app->loops[i]);
+			break;
+		}
+		app->loop_count++;
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return app->loop_count == want ? RC_OK : RC_LATER;
+}
+
+static void
+stop_loops(struct app *app)
+{
+	for (size_t i = 0; i < app->loop_count; i++)
+		loop_stop(app->loops[i]);
+	for (size_t i = 0; i < app->loop_count; i++)
+		(void)pthread_join(app->threads[i], NULL);
+	for (size_t i = 0; i < app->loop_count; i++)
+		loop_free(app->loops[i]);
+	app->loop_count = 0;
+}
+
+/* ------------------------------------------------------------------ parts --------------------- */
+
+/* A secret of this installation, made at the first start. */
+static enum rc
+load_secret(struct app *app, struct why *why)
+{
+	const char *dir = app->now.config->state_directory;
+	char path[PATH_MAX];
+	struct buf bytes = BUF_EMPTY;
+	enum rc rc;
+
+	(void)snprintf(path, sizeof path, "%s/secret", dir);
+	rc = fsutil_make_dir(dir, 0700, why);
+	if (rc == RC_OK)
+		rc = fsutil_read_secret(path, 1024, &bytes, why);
+	if (rc == RC_OK && buf_len(&bytes) == SECRET_LEN) {
+		memcpy(app->secret, bytes.mem + bytes.start, SECRET_LEN);
+	} else if (rc == RC_LATER && why->err == ENOENT) {
+		crypto_random(app->secret, SECRET_LEN);
+		rc = fsutil_publish(
+		    dir, "secret", span_make((const char *)app->secret, SECRET_LEN), 0600, why);
+	} else if (rc == RC_OK) {
+		rc = why_set(why, RC_BAD, 0, "%s: not %d bytes", path, SECRET_LEN);
+	}
+	buf_free(&bytes);
+	return rc;
+}
+
+static void
+on_replayed(void *arg, const struct message *envelope)
+{
+	struct app *app = arg;
+
+	if (!envelope->notice)
+		accounts_replay(app->accounts, envelope->account, envelope->accepted_ms,
+		    (unsigned)envelope->recipient_count);
+}
+
+static enum rc
+make_dns(struct app *app, struct why *why)
+{
+	const struct config *config = app->now.config;
+	struct mx_options options = { .port = (unsigned)config->delivery.port,
+		.allow_private = config->delivery.allow_private,
+		.self_name = config->hostname,
+		.ipv4 = true,
+		.ipv6 = true };
+
+	app->resolver = resolver_unbound_new(app->core, config, why);
+	if (app->resolver == NULL)
+		return RC_LATER;
+	app->mx = mx_cache_new(app->resolver, app->core, &options, MX_CACHE_MAX);
+	return app->mx != NULL ? RC_OK : why_set(why, RC_LATER, 0, "out of memory for DNS");
+}
+
+static enum rc
+make_spool(struct app *app, struct why *why)
+{
+	const struct config *config = app->now.config;
+	struct spool_options options = { .directory = config->spool.directory,
+		.segment_bytes = (uint64_t)config->spool.segment_bytes,
+		.reserve_bytes = (uint64_t)config->spool.reserve_bytes,
+		.threaded = true };
+
+	return spool_open(&options, app->core, app->workers, &app->spool, why);
+}
+
+static enum rc
+replay(struct app *app, struct why *why)
+{
+	struct spool_replay_report report;
+	enum rc rc = spool_replay(app->spool, &queue_replay_ops, app->queue, &report, why);
+
+	if (rc == RC_OK)
+		log_line(LOG_LEVEL_INFO, "spool",
+		    "replayed: segments=%llu messages=%llu waiting=%llu damaged=%llu ms=%lld",
+		    (unsigned long long)report.segments, (unsigned long long)report.messages,
+		    (unsigned long long)report.live, (unsigned long long)report.damaged,
+		    (long long)report.took_ms);
+	return rc;
+}
+
+static enum rc
+make_flow(struct app *app, struct why *why)
+{
+	struct queue_options queue = { .core = app->core,
+		.loops = app->loops,
+		.loop_count = app->loop_count,
+		.workers = app->workers,
+		.spool = app->spool,
+		.mx = app->mx,
+		.on_replayed = on_replayed,
+		.arg = app };
+	struct submit_options submit = { .core = app->core,
+		.workers = app->workers,
+		.spool = app->spool,
+		.accounts = app->accounts,
+		.secret = span_make((const char *)app->secret, SECRET_LEN) };
+	enum rc rc = queue_new(&queue, app->now.config, app->now.tls_client, &app->queue, why);
+
+	submit.queue = app->queue;
+	if (rc == RC_OK)
+		rc = submit_new(&submit, &app->submit, why);
+	if (rc == RC_OK)
+		submit_configure(app->submit, app->now.config, app->now.identities, app->now.keys);
+	return rc;
+}
+
+static enum rc
+make_smtp(struct app *app, struct why *why)
+{
+	struct smtp_server_options options = { .core = app->core,
+		.loops = app->loops,
+		.loop_count = app->loop_count,
+		.workers = app->workers,
+		.spool = app->spool,
+		.submit = app->submit };
+	enum rc rc = smtp_server_new(&options, &app->smtp, why);
+
+	if (rc == RC_OK)
+		rc = smtp_server_configure(
+		    app->smtp, app->now.config, app->now.credentials, app->now.tls_server);
+	return rc == RC_OK ? smtp_server_listen(app->smtp, notify_next_socket, NULL, why) : rc;
+}
+
+static enum rc
+make_all(struct app *app, struct why *why)
+{
+	size_t workers = app->now.config->workers > 0 ? (size_t)app->now.config->workers : cores();
+	enum rc rc;
+
+	app->core = loop_new("core", why);
+	if (app->core == NULL)
+		return RC_LATER;
+	app->workers = worker_pool_new((unsigned)workers, WORKER_QUEUE, why);
+	if (app->workers == NULL)
+		return RC_LATER;
+	rc = start_loops(app, why);
+	if (rc == RC_OK)
+		rc = load_secret(app, why);
+	if (rc == RC_OK)
+		rc = make_spool(app, why);
+	if (rc == RC_OK)
+		rc = accounts_new(
+		    app->core, app->workers, app->now.config->state_directory, &app->accounts, why);
+	if (rc == RC_OK)
+		rc = accounts_configure(app->accounts, app->now.config, why);
+	if (rc == RC_OK)
+		rc = make_dns(app, why);
+	if (rc == RC_OK)
+		rc = make_flow(app, why);
+	if (rc == RC_OK)
+		rc = replay(app, why);
+	if (rc == RC_OK)
+		queue_start(app->queue);
+	return rc == RC_OK ? make_smtp(app, why) : rc;
+}
+
+/* ------------------------------------------------------------------ reload -------------------- */
+
+struct reload {
+	struct worker_job job;
+	struct app *app;
+	struct snapshot snapshot;
+	struct buf errors;
+	enum rc rc;
+};
+
+static void
+reload_work(struct worker_job *job)
+{
+	struct reload *reload = container_of(job, struct reload, job);
+
+	reload->rc = snapshot_load(reload->app->path, &reload->snapshot, &reload->errors);
+}
+
+static void
+log_errors(const struct buf *errors)
+{
+	struct span rest = buf_span(errors), line;
+
+	while (span_next(&rest, '\n', &line))
+		if (line.len > 0)
+			log_line(LOG_LEVEL_ERROR, "config", "%.*s", SPAN_ARG(line));
+}
+
+static enum rc
+apply(struct app *app, struct snapshot *next)
+{
+	struct why why = WHY_EMPTY;
+	struct buf restart = BUF_EMPTY;
+
+	if (smtp_server_configure(app->smtp, next->config, next->credentials, next->tls_server) !=
+	    RC_OK)
+		return RC_LATER;
+	if (accounts_configure(app->accounts, next->config, &why) != RC_OK)
+		log_line(LOG_LEVEL_ERROR, "config", "%s", why.text);
+	submit_configure(app->submit, next->config, next->identities, next->keys);
+	queue_configure(app->queue, next->config, next->tls_client);
+	event_configure(next->config->log.recipients);
+	log_open(next->config->log.sink, next->config->log.level);
+	config_diff_restart(app->now.config, next->config, &restart);
+	if (buf_len(&restart) > 0) {
+		struct span rest = buf_span(&restart), line;
+
+		while (span_next(&rest, '\n', &line))
+			if (line.len > 0)
+				log_line(LOG_LEVEL_WARNING, "config",
+				    "%.*s: takes effect after a restart", SPAN_ARG(line));
+	}
+	buf_free(&restart);
+	snapshot_free(&app->now);
+	app->now = *next;
+	*next = (struct snapshot){ 0 };
+	return RC_OK;
+}
+
+static void
+reload_done(struct worker_job *job)
+{
+	struct reload *reload = container_of(job, struct reload, job);
+	struct app *app = reload->app;
+
+	app->reloading = false;
+	if (reload->rc == RC_OK && !app->stopping)
+		reload->rc = apply(app, &reload->snapshot);
+	if (reload->rc == RC_OK) {
+		log_line(LOG_LEVEL_INFO, "config", "reloaded: %s", app->path);
+	} else {
+		log_errors(&reload->errors);
+		log_line(LOG_LEVEL_ERROR, "config", "%s: the running configuration is unchanged",
+		    app->path);
+	}
+	notify_send("READY=1");
+	snapshot_free(&reload->snapshot);
+	buf_free(&reload->errors);
+	free(reload);
+}
+
+static void
+begin_reload(struct app *app)
+{
+	struct reload *reload;
+
+	if (app->reloading || app->stopping)
+		return;
+	reload = calloc(1, sizeof *reload);
+	if (reload == NULL)
+		return;
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
+	app->reloading = true;
+	reload->app = app;
+	reload->job.home = app->core;
+	reload->job.work = reload_work;
+	reload->job.done = reload_done;
+	if (worker_submit(app->workers, &reload->job) != RC_OK) {
+		app->reloading = false;
+		free(reload);
+	}
+}
+
+/* Certificates that were replaced are taken up without being asked. */
+static void
+on_tls_look(void *arg)
+{
+	struct app *app = arg;
+
+	timer_set(&app->tls_timer, TLS_LOOK_MS);
+	if (tls_server_files_stamp(app->now.config) != app->now.tls_stamp) {
+		log_line(LOG_LEVEL_INFO, "config", "certificate files have changed: reloading");
+		app->now.tls_stamp = tls_server_files_stamp(app->now.config);
+		begin_reload(app);
+	}
+}
+
+/* ------------------------------------------------------------------ status and watchdog ------- */
+
+static void
+on_status(void *arg)
+{
+	struct app *app = arg;
+	struct queue_stats stats;
+	uint64_t sent = event_count(EVENT_SEND);
+
+	queue_stats(app->queue, &stats);
+	notify_send("STATUS=%llu/s in, %llu queued, %llu deferred, %llu sessions",
+	    (unsigned long long)((sent - app->sent_before) * 1000 / STATUS_MS),
+	    (unsigned long long)stats.messages, (unsigned long long)stats.items_deferred,
+	    (unsigned long long)smtp_server_sessions(app->smtp));
+	app->sent_before = sent;
+	timer_set(&app->status_timer, STATUS_MS);
+}
+
+static void ping_next(struct app *app);
+
+static void
+ping_came(struct loop_msg *msg)
+{
+	struct app *app = container_of(msg, struct app, ping);
+
+	app->ping_at++;
+	ping_next(app);
+}
+
+static void
+ping_there(struct loop_msg *msg)
+{
+	struct app *app = container_of(msg, struct app, ping);
+
+	msg->run = ping_came;
+	loop_post(app->core, msg);
+}
+
+static void
+ping_work(struct worker_job *job)
+{
+	(void)job;
+}
+
+static void
+ping_done(struct worker_job *job)
+{
+	struct app *app = container_of(job, struct app, ping_job);
+
+	app->ping_under_way = false;
+	notify_send("WATCHDOG=1");
+}
+
+/* Through every connection loop in turn, then through the worker pool: only real progress feeds the watchdog. */
+static void
+ping_next(struct app *app)
+{
+	if (app->ping_at < app->loop_count) {
+		app->ping.run = ping_there;
+		loop_post(app->loops[app->ping_at], &app->ping);
+		return;
+	}
+	app->ping_job.home = app->core;
+	app->ping_job.work = ping_work;
+	app->ping_job.done = ping_done;
+	if (worker_submit(app->workers, &app->ping_job) != RC_OK) {
+		app->ping_under_way = false; /* full, but it was asked: it works */
+		notify_send("WATCHDOG=1");
+	}
+}
+
+static void
+on_watchdog(void *arg)
+{
+	struct app *app = arg;
+
+	timer_set(&app->watchdog_timer, notify_watchdog_ms() / 3);
+	if (app->ping_under_way)
+		return;
+	app->ping_under_way = true;
+	app->ping_at = 0;
+	ping_next(app);
+}
+
+/* ------------------------------------------------------------------ stop ---------------------- */
+
+static void
+check_stopped(struct app *app)
+{
+	if (app->sessions_over && app->queue_idle)
+		loop_stop(app->core);
+}
+
+static void
+on_queue_idle(void *arg)
+{
+	struct app *app = arg;
+
+	app->queue_idle = true;
+	check_stopped(app);
+}
+
+static void
+on_sessions_over(void *arg)
+{
+	struct app *app = arg;
+
+	/* Nothing new can come in: what is stored now is stored. */
+	app->sessions_over = true;
+	check_stopped(app);
+}
+
+static void
+on_stop_deadline(void *arg)
+{
+	struct app *app = arg;
+
+	log_line(
+	    LOG_LEVEL_WARNING, "master", "stopping: some sessions or attempts did not end in time");
+	smtp_server_cut(app->smtp);
+	app->queue_idle =
+	    true; /* their outcome is unknown; they are tried again after the restart */
+	app->sessions_over = true;
+	loop_stop(app->core);
+}
+
+static void
+begin_stop(struct app *app)
+{
+	if (app->stopping)
+		return;
+	app->stopping = true;
+	log_line(LOG_LEVEL_INFO, "master", "stopping");
+	notify_send("STOPPING=1");
+	timer_cancel(&app->tls_timer);
+	timer_set(&app->stop_timer, STOP_MS);
+	smtp_server_stop(app->smtp, on_sessions_over, app);
+	queue_stop(app->queue, on_queue_idle, app);
+}
+
+/* ------------------------------------------------------------------ signals ------------------- */
+
+static void
+log_state(struct app *app)
+{
+	struct queue_stats queue;
+	struct spool_stats spool;
+
+	queue_stats(app->queue, &queue);
+	spool_stats(app->spool, &spool);
+	log_line(LOG_LEVEL_INFO, "master",
+	    "state: messages=%llu ready=%llu active=%llu deferred=%llu channels=%llu sites=%llu "
+	    "sessions=%llu segments=%llu live_bytes=%llu disk_free=%llu worker_queue=%zu",
+	    (unsigned long long)queue.messages, (unsigned long long)queue.items_ready,
+	    (unsigned long long)queue.items_active, (unsigned long long)queue.items_deferred,
+	    (unsigned long long)queue.channels, (unsigned long long)queue.sites,
+	    (unsigned long long)smtp_server_sessions(app->smtp), (unsigned long long)spool.segments,
+	    (unsigned long long)spool.live_bytes, (unsigned long long)spool.disk_free,
+	    worker_queued(app->workers));
+}
+
+static void
+on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct app *app = arg;
+
+	(void)what;
+	switch (number) {
+	case SIGHUP:
+		begin_reload(app);
+		break;
+	case SIGUSR1:
+		log_open(app->now.config->log.sink, app->now.config->log.level);
+		break;
+	case SIGUSR2:
+		log_state(app);
+		break;
+	default:
+		begin_stop(app);
+	}
+}
+
+static enum rc
+watch_signals(struct app *app, struct why *why)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		struct event *event =
+		    evsignal_new(loop_base(app->core), numbers[i], on_signal, app);
+
+		if (event == NULL || event_add(event, NULL) != 0)
+			return why_set(why, RC_LATER, 0, "cannot watch signals");
+		app->signals[app->signal_count++] = event;
+	}
+	return RC_OK;
+}
+
+/* ------------------------------------------------------------------ all of it ----------------- */
+
+static void
+free_all(struct app *app)
+{
+	stop_loops(app); /* their last messages run: sessions and channels go */
+	if (app->core != NULL) {
+		timer_cancel(&app->stop_timer);
+		timer_cancel(&app->tls_timer);
+		timer_cancel(&app->status_timer);
+		timer_cancel(&app->watchdog_timer);
+	}
+	worker_pool_free(app->workers); /* finishes jobs; their results run below */
+	if (app->spool != NULL)
+		spool_close(app->spool);
+	smtp_server_free(app->smtp);
+	submit_free(app->submit);
+	queue_free(app->queue);
+	mx_cache_free(app->mx);
+	resolver_free(app->resolver);
+	accounts_free(app->accounts);
+	for (size_t i = 0; i < app->signal_count; i++)
+		event_free(app->signals[i]);
+	loop_free(app->core);
+	snapshot_free(&app->now);
+	crypto_wipe(app->secret, sizeof app->secret);
+}
+
+static int
+exit_status(enum rc rc, const struct why *why)
+{
+	switch (rc) {
+	case RC_OK:
+		return EX_OK;
+	case RC_DENY:
+		return why->err == EACCES || why->err == EPERM ? EX_NOPERM : EX_TEMPFAIL;
+	case RC_BAD:
+		return EX_CONFIG;
+	default:
+		return why->err == EACCES || why->err == EPERM ? EX_NOPERM : EX_OSERR;
+	}
+}
+
+int
+app_run(const char *path, struct snapshot *snapshot)
+{
+	struct app app = { .path = path, .now = *snapshot };
+	struct why why = WHY_EMPTY;
+	enum rc rc;
+
+	*snapshot = (struct snapshot){ 0 };
+	log_open(app.now.config->log.sink, app.now.config->log.level);
+	event_configure(app.now.config->log.recipients);
+	rc = make_all(&app, &why);
+	if (rc == RC_OK)
+		rc = watch_signals(&app, &why);
+	if (rc != RC_OK) {
+		log_line(LOG_LEVEL_ERROR, "master", "cannot start: %s", why.text);
+		free_all(&app);
+		return exit_status(rc, &why);
+	}
+	if (notify_close_rest() > 0)
+		log_line(LOG_LEVEL_WARNING, "master",
+		    "the service manager passed sockets that no listener asked for");
+	timer_init(&app.stop_timer, app.core, on_stop_deadline, &app);
+	timer_init(&app.tls_timer, app.core, on_tls_look, &app);
+	timer_init(&app.status_timer, app.core, on_status, &app);
+	timer_init(&app.watchdog_timer, app.core, on_watchdog, &app);
+	timer_set(&app.tls_timer, TLS_LOOK_MS);
+	timer_set(&app.status_timer, STATUS_MS);
+	if (notify_watchdog_ms() > 0)
+		timer_set(&app.watchdog_timer, 0);
+	log_line(LOG_LEVEL_INFO, "master", "ready: version=%s loops=%zu", VERSION, app.loop_count);
+	notify_send("READY=1");
+	loop_run(app.core);
+	free_all(&app);
+	log_line(LOG_LEVEL_INFO, "master", "stopped");
+	log_close();
+	return EX_OK;
+}

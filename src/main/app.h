@@ -1,0 +1,12 @@
+/* main/app.h - the daemon as a whole: makes every part, connects them, reloads, stops. The only place that knows
+ * all of them. */
+#ifndef MAIN_APP_H
+#define MAIN_APP_H
+
+#include "main/snapshot.h"
+
+/* Runs until it is told to stop by a signal; the exit status (sysexits). Takes over the snapshot. `path` is what a
+ * reload reads; borrowed. */
+int app_run(const char *path, struct snapshot *snapshot);
+
+#endif
