@@ -3,4 +3,5 @@ if HAVE_CMOCKA
 include tests/unit/util/local.mk
 include tests/unit/auth/local.mk
 include tests/unit/sign/local.mk
+include tests/unit/dns/local.mk
 endif
