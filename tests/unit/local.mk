@@ -8,4 +8,5 @@ include tests/unit/util/local.mk
 include tests/unit/auth/local.mk
 include tests/unit/sign/local.mk
 include tests/unit/config/local.mk
+include tests/unit/dns/local.mk
 endif
