@@ -107,6 +107,7 @@ struct queue {
 	uint8_t generation;
 	struct map sites;
 	struct list messages;
+	struct list cursors;
 	struct heap deferred;
 	struct timer due_timer, sweep_timer;
 	struct list idle_slots, starved;
@@ -117,6 +118,9 @@ struct queue {
 	void (*on_idle)(void *arg);
 	void *on_idle_arg;
 };
+
+/* view.c: before the message leaves queue->messages. */
+void cursors_leave(struct queue *queue, const struct queue_message *message);
 
 /* queue.c */
 void queue_discard(struct queue_message *message); /* nothing is left to do: recorded, freed */

@@ -177,8 +177,10 @@ queue_message_free(struct queue_message *m)
 	struct queue_item *item;
 
 	message_cool(m);
-	if (!list_is_empty(&m->node))
+	if (!list_is_empty(&m->node)) {
+		cursors_leave(queue, m);
 		queue->message_count--;
+	}
 	list_del(&m->node);
 	while ((item = m->items) != NULL) {
 		m->items = item->next;
@@ -562,6 +564,7 @@ queue_new(const struct queue_options *options, struct config *config, struct tls
 	queue->config = config_ref(config);
 	queue->tls_client = tls_client_ref(tls_client);
 	list_init(&queue->messages);
+	list_init(&queue->cursors);
 	list_init(&queue->idle_slots);
 	list_init(&queue->starved);
 	timer_init(&queue->due_timer, options->core, on_due, queue);
