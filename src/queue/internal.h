@@ -121,6 +121,8 @@ struct queue {
 
 /* view.c: before the message leaves queue->messages. */
 void cursors_leave(struct queue *queue, const struct queue_message *message);
+/* The queue is being freed: its cursors are at their end. */
+void cursors_end(struct queue *queue);
 
 /* queue.c */
 void queue_discard(struct queue_message *message); /* nothing is left to do: recorded, freed */

@@ -610,6 +610,7 @@ queue_free(struct queue *queue)
 		return;
 	timer_cancel(&queue->due_timer);
 	timer_cancel(&queue->sweep_timer);
+	cursors_end(queue);
 	while ((node = queue->messages.next) != &queue->messages)
 		queue_message_free(container_of(node, struct queue_message, node));
 	sites_free(queue);

@@ -82,9 +82,9 @@ queue_view_recipient(const struct queue_message *m, size_t index, struct queue_r
 /* ------------------------------------------------------------------ cursors ------------------- */
 
 struct queue_cursor {
-	struct list node; /* in queue->cursors */
-	struct queue *queue;
-	struct list *at; /* the next one to be seen; the head of the list: none is left */
+	struct list node;    /* in queue->cursors */
+	struct queue *queue; /* NULL: freed */
+	struct list *at;     /* the next one to be seen; the head of the list: none is left */
 };
 
 struct queue_cursor *
@@ -105,7 +105,7 @@ queue_cursor_next(struct queue_cursor *cursor, struct queue_view *out)
 {
 	struct list *at = cursor->at;
 
-	if (at == &cursor->queue->messages)
+	if (cursor->queue == NULL || at == &cursor->queue->messages)
 		return false;
 	cursor->at = at->next;
 	queue_view(container_of(at, struct queue_message, node), out);
@@ -130,6 +130,15 @@ cursors_leave(struct queue *queue, const struct queue_message *m)
 		if (cursor->at == &m->node)
 			cursor->at = m->node.next;
 	}
+}
+
+void
+cursors_end(struct queue *queue)
+{
+	struct list *node;
+
+	while ((node = list_pop(&queue->cursors)) != NULL)
+		container_of(node, struct queue_cursor, node)->queue = NULL;
 }
 
 /* ------------------------------------------------------------------ one message --------------- */
