@@ -13,8 +13,8 @@
 #define DEFAULT_SOCKET POSTRIDER_RUNDIR "/control.sock"
 
 /* "postrider: " and the text on standard error; returns `status`. */
-int fail(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);
-int fail_memory(void);
+int cli_fail(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int cli_fail_memory(void);
 
 bool wants_json(const struct args *args);
 /* To standard output; frees. EX_OSERR when that cannot be written. */

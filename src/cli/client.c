@@ -79,7 +79,7 @@ find_socket(const struct args *args, struct buf *out)
 	if (config_load(file != NULL ? file : DEFAULT_CONFIG, &config, &errors) == RC_OK) {
 		if (config->control.socket[0] == '\0' && file != NULL)
 			status =
-			    fail(EX_UNAVAILABLE, "%s: control.socket is \"\": no socket", file);
+			    cli_fail(EX_UNAVAILABLE, "%s: control.socket is \"\": no socket", file);
 		else if (config->control.socket[0] != '\0')
 			buf_addf(out, "%s", config->control.socket);
 	} else if (file != NULL) {
@@ -87,7 +87,7 @@ find_socket(const struct args *args, struct buf *out)
 
 		if (errors.count > 0)
 			config_error_format(&errors.list[0], &text);
-		status = fail(EX_CONFIG, "%.*s", SPAN_ARG(buf_span(&text)));
+		status = cli_fail(EX_CONFIG, "%.*s", SPAN_ARG(buf_span(&text)));
 		buf_free(&text);
 	}
 	if (status == EX_OK && buf_len(out) == 0)
@@ -212,13 +212,13 @@ report_error(long status, struct span body)
 		    "message", &message, "errors", &errors);
 	result = client_exit_status(status, code);
 	json_array_foreach(errors, i, line) if (json_is_string(line))(void)
-	    fail(result, "%s", json_string_value(line));
+	    cli_fail(result, "%s", json_string_value(line));
 	if (message != NULL)
-		(void)fail(result, "%s", message);
+		(void)cli_fail(result, "%s", message);
 	else if (status == 413)
-		(void)fail(result, "the message is too large");
+		(void)cli_fail(result, "the message is too large");
 	else
-		(void)fail(result, "the daemon answered with HTTP status %ld", status);
+		(void)cli_fail(result, "the daemon answered with HTTP status %ld", status);
 	json_decref(document);
 	return result;
 }
@@ -236,15 +236,15 @@ report_transport(const struct exchange *x, CURLcode code, const char *detail)
 		if (err == 0 && access(socket, R_OK | W_OK) != 0)
 			err = errno;
 		if (err == EACCES || err == EPERM)
-			return fail(EX_NOPERM, "%s: you may not use this socket", socket);
-		return fail(EX_UNAVAILABLE, "no daemon answers on %s%s%s", socket,
+			return cli_fail(EX_NOPERM, "%s: you may not use this socket", socket);
+		return cli_fail(EX_UNAVAILABLE, "no daemon answers on %s%s%s", socket,
 		    err != 0 ? ": " : "", err != 0 ? strerror((int)err) : "");
 	case CURLE_OUT_OF_MEMORY:
-		return fail_memory();
+		return cli_fail_memory();
 	case CURLE_OPERATION_TIMEDOUT:
-		return fail(EX_TEMPFAIL, "%s: the daemon does not answer in time", socket);
+		return cli_fail(EX_TEMPFAIL, "%s: the daemon does not answer in time", socket);
 	default:
-		return fail(EX_UNAVAILABLE, "%s: %s", socket,
+		return cli_fail(EX_UNAVAILABLE, "%s: %s", socket,
 		    detail[0] != '\0' ? detail : curl_easy_strerror(code));
 	}
 }
@@ -264,7 +264,7 @@ perform(struct exchange *x, struct buf *out)
 		code = curl_easy_perform(x->curl);
 	(void)curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (x->held.failed)
-		result = fail_memory();
+		result = cli_fail_memory();
 	else if (code != CURLE_OK && !x->ended)
 		result = report_transport(x, code, detail);
 	else if (status / 100 != 2)
@@ -284,10 +284,10 @@ client_call(const struct args *args, const struct request *request, struct buf *
 	buf_addf(&x.url, "http://localhost%.*s", SPAN_ARG(buf_span(request->target)));
 	if (result == EX_OK &&
 	    (request->target->failed || buf_cstr(&x.url) == NULL || buf_cstr(&x.socket) == NULL))
-		result = fail_memory();
+		result = cli_fail_memory();
 	if (result == EX_OK) {
 		x.curl = curl_easy_init();
-		result = x.curl != NULL ? perform(&x, out) : fail_memory();
+		result = x.curl != NULL ? perform(&x, out) : cli_fail_memory();
 		curl_easy_cleanup(x.curl);
 	}
 	buf_free(request->target);
@@ -307,7 +307,7 @@ client_json(const struct args *args, const struct request *request, int *status)
 	if (*status == EX_OK) {
 		document = json_loadb(buf_span(&body).p, buf_len(&body), 0, NULL);
 		if (document == NULL)
-			*status = fail(EX_SOFTWARE, "the daemon's answer is no JSON");
+			*status = cli_fail(EX_SOFTWARE, "the daemon's answer is no JSON");
 	}
 	buf_free(&body);
 	return document;

@@ -27,8 +27,8 @@ load(const char *path, struct config **out, struct config_errors *errors, int *s
 		return rc;
 	}
 	if (access(path, R_OK) != 0)
-		*status =
-		    fail(errno == EACCES ? EX_NOPERM : EX_NOINPUT, "%s: %s", path, strerror(errno));
+		*status = cli_fail(
+		    errno == EACCES ? EX_NOPERM : EX_NOINPUT, "%s: %s", path, strerror(errno));
 	return *status == EX_OK ? config_load(path, out, errors) : RC_BAD;
 }
 
@@ -39,7 +39,7 @@ print_errors(const struct config_errors *errors)
 		struct buf line = BUF_EMPTY;
 
 		config_error_format(&errors->list[i], &line);
-		(void)fail(EX_CONFIG, "%.*s", SPAN_ARG(buf_span(&line)));
+		(void)cli_fail(EX_CONFIG, "%.*s", SPAN_ARG(buf_span(&line)));
 		buf_free(&line);
 	}
 }
@@ -77,7 +77,7 @@ cmd_config_check(const struct args *args)
 		(void)printf("%s: no errors\n", path);
 	} else if (status == EX_CONFIG) {
 		print_errors(&errors);
-		(void)fail(status, "%zu error%s", errors.count, errors.count == 1 ? "" : "s");
+		(void)cli_fail(status, "%zu error%s", errors.count, errors.count == 1 ? "" : "s");
 	}
 	config_errors_free(&errors);
 	config_unref(config);
@@ -93,7 +93,7 @@ print_text(const struct args *args, const char *source, struct buf *text)
 	int status;
 
 	if (bytes == NULL)
-		return fail_memory();
+		return cli_fail_memory();
 	if (!wants_json(args))
 		return print_buf(text);
 	status = print_json(json_pack("{s:s, s:s}", "source", source, "text", bytes));
@@ -126,7 +126,7 @@ show_file(const struct args *args, const char *path)
 
 	if (load(path, &config, &errors, &status) == RC_OK) {
 		status = config_dump(config, false, &text) == RC_OK ? print_text(args, path, &text)
-								    : fail_memory();
+								    : cli_fail_memory();
 	} else if (status == EX_OK) {
 		print_errors(&errors);
 		status = EX_CONFIG;
@@ -144,7 +144,7 @@ cmd_config_show(const struct args *args)
 
 	if (args_get(args, "defaults") != NULL)
 		return config_dump_defaults(&text) == RC_OK ? print_text(args, "defaults", &text)
-							    : fail_memory();
+							    : cli_fail_memory();
 	if (file != NULL)
 		return show_file(args, file);
 	/* A socket that the caller named is the daemon meant, whether it is there or not. */

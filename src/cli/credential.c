@@ -47,20 +47,20 @@ read_secret(const struct args *args, char secret[SECRET_MAX + 2])
 	secret[0] = '\0';
 	if (path == NULL && isatty(STDIN_FILENO)) {
 		if (!prompt(secret, SECRET_MAX + 2))
-			status = fail(EX_NOINPUT, "no secret was given");
+			status = cli_fail(EX_NOINPUT, "no secret was given");
 	} else {
 		/* Room for all of it at once: no copies are left behind in freed memory. */
 		(void)buf_reserve(&bytes, 2 * SECRET_MAX + 16384, &(size_t){ 0 });
 		status = read_input(path != NULL ? path : "-", SECRET_MAX, &bytes);
 		if (status == EX_OK && !span_copy(buf_span(&bytes), secret, SECRET_MAX + 2))
-			status = fail(EX_DATAERR, "the secret is too long");
+			status = cli_fail(EX_DATAERR, "the secret is too long");
 		if (bytes.mem != NULL)
 			crypto_wipe(bytes.mem, bytes.cap);
 		buf_free(&bytes);
 	}
 	secret[strcspn(secret, "\r\n")] = '\0';
 	if (status == EX_OK && secret[0] == '\0')
-		status = fail(EX_DATAERR, "the secret is empty");
+		status = cli_fail(EX_DATAERR, "the secret is empty");
 	return status;
 }
 
@@ -89,9 +89,9 @@ cmd_credential_derive(const struct args *args)
 	if (version == NULL)
 		version = "4";
 	if (strcmp(version, "4") != 0 && strcmp(version, "2") != 0)
-		return fail(EX_USAGE, "--version must be 4 or 2");
+		return cli_fail(EX_USAGE, "--version must be 4 or 2");
 	if (version[0] == '2' && region != NULL)
-		return fail(EX_USAGE, "passwords of version 2 have no region");
+		return cli_fail(EX_USAGE, "passwords of version 2 have no region");
 	if (region == NULL)
 		region = DEFAULT_REGION;
 	status = read_secret(args, secret);
@@ -99,7 +99,7 @@ cmd_credential_derive(const struct args *args)
 		rc = version[0] == '2' ? auth_password_v2(secret, password)
 				       : auth_password_v4(secret, region, password);
 		status = rc == RC_OK ? print_password(args, password, version, region)
-				     : fail(EX_DATAERR, "the secret cannot be used");
+				     : cli_fail(EX_DATAERR, "the secret cannot be used");
 	}
 	crypto_wipe(secret, sizeof secret);
 	crypto_wipe(password, sizeof password);

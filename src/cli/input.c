@@ -16,17 +16,17 @@ read_input(const char *path, size_t max, struct buf *out)
 	size_t n;
 
 	if (in == NULL)
-		return fail(
+		return cli_fail(
 		    errno == EACCES ? EX_NOPERM : EX_NOINPUT, "%s: %s", path, strerror(errno));
 	while (status == EX_OK && (n = fread(chunk, 1, sizeof chunk, in)) > 0) {
 		buf_add(out, chunk, n);
 		if (buf_len(out) > max)
-			status = fail(EX_DATAERR, "%s: longer than %zu bytes", name, max);
+			status = cli_fail(EX_DATAERR, "%s: longer than %zu bytes", name, max);
 	}
 	if (status == EX_OK && ferror(in))
-		status = fail(EX_NOINPUT, "%s: %s", name, strerror(errno));
+		status = cli_fail(EX_NOINPUT, "%s: %s", name, strerror(errno));
 	if (status == EX_OK && out->failed)
-		status = fail_memory();
+		status = cli_fail_memory();
 	if (!standard)
 		(void)fclose(in);
 	return status;

@@ -11,7 +11,7 @@ bad_usage(const struct args *args, struct buf *error)
 {
 	const char *text = buf_cstr(error);
 
-	(void)fail(EX_USAGE, "%s", text != NULL ? text : "out of memory");
+	(void)cli_fail(EX_USAGE, "%s", text != NULL ? text : "out of memory");
 	(void)fprintf(stderr, "postrider: see \"postrider help%s%s\"\n",
 	    args->noun != NULL ? " " : "", args->noun != NULL ? args->noun : "");
 	buf_free(error);
@@ -52,6 +52,6 @@ main(int argc, char **argv)
 	}
 	status = args.verb->run(&args);
 	if (fflush(stdout) != 0 && status == EX_OK)
-		status = fail(EX_OSERR, "standard output: cannot write");
+		status = cli_fail(EX_OSERR, "standard output: cannot write");
 	return status;
 }

@@ -9,7 +9,7 @@
 #include "cli/format.h"
 
 int
-fail(int status, const char *fmt, ...)
+cli_fail(int status, const char *fmt, ...)
 {
 	struct buf safe = BUF_EMPTY;
 	char text[2048];
@@ -25,9 +25,9 @@ fail(int status, const char *fmt, ...)
 }
 
 int
-fail_memory(void)
+cli_fail_memory(void)
 {
-	return fail(EX_OSERR, "out of memory");
+	return cli_fail(EX_OSERR, "out of memory");
 }
 
 bool
@@ -43,9 +43,9 @@ print_buf(struct buf *text)
 	int status = EX_OK;
 
 	if (text->failed)
-		status = fail_memory();
+		status = cli_fail_memory();
 	else if (fwrite(bytes.p, 1, bytes.len, stdout) != bytes.len || fflush(stdout) != 0)
-		status = fail(EX_OSERR, "standard output: %s", strerror(errno));
+		status = cli_fail(EX_OSERR, "standard output: %s", strerror(errno));
 	buf_free(text);
 	return status;
 }
@@ -58,7 +58,7 @@ print_json(json_t *document)
 
 	json_decref(document);
 	if (text == NULL)
-		return fail_memory();
+		return cli_fail_memory();
 	buf_addf(&out, "%s\n", text);
 	free(text);
 	return print_buf(&out);
@@ -73,7 +73,7 @@ cmd_help(const struct args *args)
 	struct buf text = BUF_EMPTY;
 
 	if (noun != NULL && (!noun_is_known(args->table, noun) || (name != NULL && verb == NULL)))
-		return fail(EX_USAGE, "there is no command \"%s%s%s\"", noun,
+		return cli_fail(EX_USAGE, "there is no command \"%s%s%s\"", noun,
 		    name != NULL ? " " : "", name != NULL ? name : "");
 	if (verb != NULL)
 		help_verb(verb, &text);

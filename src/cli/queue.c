@@ -75,7 +75,7 @@ on_row(void *arg, struct span line)
 	} else {
 		row = json_loadb(line.p, line.len, 0, NULL);
 		if (row == NULL) {
-			listing->status = fail(EX_SOFTWARE, "the daemon's answer is no JSON");
+			listing->status = cli_fail(EX_SOFTWARE, "the daemon's answer is no JSON");
 			return false;
 		}
 		if (listing->count == 0)
@@ -86,7 +86,7 @@ on_row(void *arg, struct span line)
 	}
 	listing->count++;
 	if (out.failed || fwrite(out.mem + out.start, 1, buf_len(&out), stdout) != buf_len(&out))
-		listing->status = fail(EX_OSERR, "standard output: cannot write");
+		listing->status = cli_fail(EX_OSERR, "standard output: cannot write");
 	buf_free(&out);
 	return listing->status == EX_OK;
 }
@@ -285,7 +285,7 @@ cmd_queue_retry(const struct args *args)
 	int status;
 
 	if ((int)all + (int)(site != NULL) + (int)(args->word_count > 0) != 1)
-		return fail(EX_USAGE, "name messages, or --all, or --site SITE");
+		return cli_fail(EX_USAGE, "name messages, or --all, or --site SITE");
 	if (args->word_count > 0) {
 		status = change_each(args, "POST", "/retry", "retried", &sum);
 	} else {
@@ -305,7 +305,8 @@ ask(const struct args *args)
 	char answer[16];
 
 	if (!isatty(STDIN_FILENO))
-		return fail(EX_USAGE, "standard input is no terminal: say --yes to drop messages");
+		return cli_fail(
+		    EX_USAGE, "standard input is no terminal: say --yes to drop messages");
 	for (size_t i = 0; i < args->word_count; i++) {
 		struct buf line = BUF_EMPTY;
 		int status;
@@ -324,7 +325,7 @@ ask(const struct args *args)
 	    args->word_count == 1 ? "this message" : "these messages");
 	(void)fflush(stdout);
 	if (fgets(answer, sizeof answer, stdin) == NULL || ascii_lower(answer[0]) != 'y')
-		return fail(EX_TEMPFAIL, "nothing is dropped");
+		return cli_fail(EX_TEMPFAIL, "nothing is dropped");
 	return EX_OK;
 }
 

@@ -44,7 +44,7 @@ default_sender(const struct args *args, struct buf *out)
 	if (name != NULL)
 		buf_addf(out, "%s%s", strchr(name, '@') != NULL ? "" : "postmaster@", name);
 	else if (status == EX_OK)
-		status = fail(EX_USAGE, "account \"%s\" has no identity to send as: say --from",
+		status = cli_fail(EX_USAGE, "account \"%s\" has no identity to send as: say --from",
 		    args_get(args, "account"));
 	config_errors_free(&errors);
 	config_unref(config);
@@ -78,11 +78,11 @@ raw_message(const char *path, struct buf *out)
 	int status = read_input(path, INPUT_MAX, &bytes);
 
 	if (status == EX_OK && buf_len(&bytes) == 0)
-		status = fail(EX_DATAERR, "%s: empty", path);
+		status = cli_fail(EX_DATAERR, "%s: empty", path);
 	if (status == EX_OK) /* files have LF lines, mail has CR LF */
 		lines_to_crlf(buf_span(&bytes), out);
 	buf_free(&bytes);
-	return status == EX_OK && out->failed ? fail_memory() : status;
+	return status == EX_OK && out->failed ? cli_fail_memory() : status;
 }
 
 static int
@@ -101,7 +101,7 @@ text_message(const struct args *args, const char *from, const char *const *to, s
 	if (status == EX_OK) {
 		rc = draft_build(&draft, out, &why);
 		if (rc != RC_OK)
-			status = fail(rc == RC_BAD ? EX_USAGE : EX_OSERR, "%s", why.text);
+			status = cli_fail(rc == RC_BAD ? EX_USAGE : EX_OSERR, "%s", why.text);
 	}
 	buf_free(&body);
 	return status;
@@ -143,15 +143,15 @@ cmd_send(const struct args *args)
 	struct buf sender = BUF_EMPTY, message = BUF_EMPTY;
 	size_t to_count;
 	const char **to = recipients(args, &to_count);
-	int status = to != NULL ? EX_OK : fail_memory();
+	int status = to != NULL ? EX_OK : cli_fail_memory();
 
 	if (status == EX_OK && raw != NULL && args_get(args, "subject") != NULL)
-		status = fail(EX_USAGE, "--subject and --raw do not go together");
+		status = cli_fail(EX_USAGE, "--subject and --raw do not go together");
 	if (status == EX_OK && raw == NULL && from == NULL) {
 		status = default_sender(args, &sender);
 		from = status == EX_OK ? buf_cstr(&sender) : NULL;
 		if (status == EX_OK && from == NULL)
-			status = fail_memory();
+			status = cli_fail_memory();
 	}
 	if (status == EX_OK)
 		status = raw != NULL ? raw_message(raw, &message)

@@ -9,4 +9,7 @@ include tests/unit/auth/local.mk
 include tests/unit/sign/local.mk
 include tests/unit/config/local.mk
 include tests/unit/dns/local.mk
+include tests/unit/queue/local.mk
+include tests/unit/http/local.mk
+include tests/unit/cli/local.mk
 endif
