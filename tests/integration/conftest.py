@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from lib.daemon import Daemon  # noqa: E402
 from lib.dns import NameServer  # noqa: E402
+from lib.postfix import Postfix  # noqa: E402
 from lib.scripted import ScriptedServer  # noqa: E402
 from lib.sink import Sink  # noqa: E402
 
@@ -62,6 +63,21 @@ def make_dns(folder):
     yield make
     for server in made:
         server.stop()
+
+
+@pytest.fixture
+def make_postfix(folder):
+    if os.getuid() != 0:
+        pytest.skip("Postfix's master needs root")
+    made = []
+
+    def make(*args, **kwargs):
+        made.append(Postfix(folder, *args, **kwargs))
+        return made[-1]
+
+    yield make
+    for postfix in made:
+        postfix.stop()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import subprocess
 
 import dns.resolver
 
+from .ports import free_port
 from .wait import until
 
 HEAD = """$TTL 5
@@ -20,7 +21,7 @@ class NameServer:
         """zones: {"example.test": "records in zone file syntax"}."""
         self.folder = os.path.join(folder, "nsd")
         os.makedirs(self.folder)
-        self.port = _free_udp_port()
+        self.port = free_port(kind=socket.SOCK_DGRAM)
         self.zones = zones
         config = [
             "server:",
@@ -80,8 +81,3 @@ class NameServer:
             self.process.wait(20)
             self.process = None
 
-
-def _free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]

@@ -8,6 +8,7 @@ import threading
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
+from .ports import free_port
 from .wait import until
 
 
@@ -67,7 +68,7 @@ class Sink:
         self.controller = Ctl(
             self,
             hostname=host,
-            port=port or _free_port(host),
+            port=port or free_port(host),
             ssl_context=context if implicit_tls else None,
         )
         self.controller.start()
@@ -116,10 +117,3 @@ class Sink:
         with self.lock:
             return list(self.mails)
 
-
-def _free_port(host):
-    import socket
-
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
