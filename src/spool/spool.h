@@ -93,6 +93,9 @@ typedef void spool_load_callback(void *arg, struct message *message, const struc
 MUST_CHECK enum rc spool_load(
     struct spool *spool, const struct spool_entry *entry, spool_load_callback *callback, void *arg);
 
+/* From now on. */
+void spool_set_reserve(struct spool *spool, uint64_t reserve_bytes);
+
 /* RC_OK, or RC_LATER with the 452 or 451 reply: new mail cannot be taken now. Cheap. */
 MUST_CHECK enum rc spool_accepts(struct spool *spool, struct why *why);
 

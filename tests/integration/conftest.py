@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from lib.bench import CountingSink  # noqa: E402
 from lib.daemon import Daemon  # noqa: E402
 from lib.dns import NameServer  # noqa: E402
 from lib.postfix import Postfix  # noqa: E402
@@ -45,6 +46,19 @@ def make_sink():
 
     def make(*args, **kwargs):
         made.append(Sink(*args, **kwargs))
+        return made[-1]
+
+    yield make
+    for s in made:
+        s.close()
+
+
+@pytest.fixture
+def make_counting_sink():
+    made = []
+
+    def make(*options, **kwargs):
+        made.append(CountingSink(*options, **kwargs))
         return made[-1]
 
     yield make

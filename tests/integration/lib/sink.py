@@ -76,7 +76,9 @@ class Sink:
         self.port = self.controller.port
 
     def close(self):
-        self.controller.stop()
+        if self.controller is not None:
+            self.controller.stop()
+        self.controller = None
 
     def _authenticate(self, server, session, envelope, mechanism, data):
         good = mechanism in ("PLAIN", "LOGIN") and (
