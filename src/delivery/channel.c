@@ -421,14 +421,19 @@ on_end(void *arg, enum conn_end how, const char *why)
 	struct channel *channel = arg;
 	char text[OUTCOME_TEXT_MAX];
 	bool connecting = channel->client.state == CLIENT_GREETING;
+	const char *status = connecting ? "4.4.1" : "4.4.2";
 
 	(void)how;
+	if (channel->client.state == CLIENT_TLS) { /* RFC 3463: security, cryptographic failure */
+		lost(channel, 421, "4.7.5", why);
+		return;
+	}
 	(void)snprintf(text, sizeof text, "%s%s%s%s",
 	    channel->client.state == CLIENT_FINAL ? "outcome unknown: " : "",
 	    connecting ? "" : "connection lost after ",
 	    connecting ? "" : client_state_name(channel->client.state), connecting ? "" : ": ");
 	(void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s", why);
-	lost(channel, 421, connecting ? "4.4.1" : "4.4.2", text);
+	lost(channel, 421, status, text);
 }
 
 static void

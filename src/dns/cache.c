@@ -64,6 +64,19 @@ mx_cache_new(
 	return cache;
 }
 
+enum rc
+mx_cache_set_self_name(struct mx_cache *cache, const char *self_name)
+{
+	char *copy = strdup(self_name);
+
+	if (copy == NULL)
+		return RC_LATER;
+	free(cache->self_name);
+	cache->self_name = copy;
+	cache->options.self_name = copy;
+	return RC_OK;
+}
+
 static void
 run_wait(struct loop_msg *msg)
 {

@@ -18,7 +18,7 @@
 #include "util/log.h"
 
 enum {
-	FAILED_TTL_S = 30,
+	FAILED_TTL_S = 10,
 	TTL_MAX_S = 86400
 };
 

@@ -67,12 +67,14 @@ struct mx_query *mx_lookup(struct resolver *resolver, struct loop *loop, const c
     void (*on_hosts)(void *arg, struct mx_result *result), void *arg);
 void mx_cancel(struct mx_query *query);
 
-/* A cache in front of mx_lookup: one lookup under way per domain, answers kept for their TTL, failures 30 s, at most
+/* A cache in front of mx_lookup: one lookup under way per domain, answers kept for their TTL, failures 10 s, at most
  * `max` domains (least recently used go first). */
 struct mx_cache;
 struct mx_cache *mx_cache_new(
     struct resolver *resolver, struct loop *loop, const struct mx_options *options, size_t max);
 void mx_cache_free(struct mx_cache *cache);
+/* Our host name, for lookups that begin from now on. RC_LATER: out of memory, the old one stays. */
+MUST_CHECK enum rc mx_cache_set_self_name(struct mx_cache *cache, const char *self_name);
 struct mx_wait; /* handle of a caller that waits */
 /* The callback runs later, never from inside the call. NULL when memory is out. */
 struct mx_wait *mx_cache_lookup(struct mx_cache *cache, const char *domain, bool host_only,

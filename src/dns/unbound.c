@@ -349,6 +349,9 @@ static const struct ub_option {
 	{ "infra-keep-probing:", "yes" },
 	{ "cache-max-ttl:", "86400" },
 	{ "cache-max-negative-ttl:", "300" },
+	/* Names for private use are the configured resolver's to answer; the library would say they do not exist. */
+	{ "local-zone:", "test. transparent" },
+	{ "local-zone:", "home.arpa. transparent" },
 	{ "use-syslog:", "no" },
 	{ "verbosity:", "0" },
 };

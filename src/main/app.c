@@ -363,7 +363,10 @@ apply(struct app *app, struct snapshot *next, struct buf *restart)
 	if (accounts_configure(app->accounts, next->config, &why) != RC_OK)
 		log_line(LOG_LEVEL_ERROR, "config", "%s", why.text);
 	submit_configure(app->submit, next->config, next->identities, next->keys);
+	if (mx_cache_set_self_name(app->mx, next->config->hostname) != RC_OK)
+		log_line(LOG_LEVEL_ERROR, "config", "out of memory: MX lookups know the old host name");
 	queue_configure(app->queue, next->config, next->tls_client);
+	spool_set_reserve(app->spool, (uint64_t)next->config->spool.reserve_bytes);
 	event_configure(next->config->log.recipients);
 	log_open(next->config->log.sink, next->config->log.level);
 	config_diff_restart(app->now.config, next->config, restart);

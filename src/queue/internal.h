@@ -53,7 +53,7 @@ struct queue_item {
 	int64_t ready_us; /* monotonic: since when it waits for a slot */
 	uint16_t attempts;
 	uint8_t state;
-	uint8_t generation; /* of the configuration it was assigned its site under */
+	uint32_t generation; /* of the configuration it was assigned its site under */
 };
 
 struct queue_message {
@@ -88,6 +88,7 @@ struct site {
 	unsigned failures;   /* connections that failed in a row */
 	struct timer pause;  /* set: begin nothing before */
 	struct list starved; /* in queue->starved: waits for a connection of the total */
+	struct list later;   /* in queue->later: to be run from the loop */
 };
 
 /* A channel and where it is kept. */
@@ -104,13 +105,13 @@ struct queue {
 	struct queue_options options;
 	struct config *config;
 	struct tls_client *tls_client;
-	uint8_t generation;
+	uint32_t generation; /* counts configurations */
 	struct map sites;
 	struct list messages;
 	struct list cursors;
 	struct heap deferred;
-	struct timer due_timer, sweep_timer;
-	struct list idle_slots, starved;
+	struct timer due_timer, sweep_timer, later_timer;
+	struct list idle_slots, starved, later;
 	size_t slots, ready, active, message_count;
 	size_t next_loop;
 	uint64_t hot_bytes;
@@ -133,6 +134,9 @@ void item_defer(struct queue_item *item, int64_t delay_ms);
 void item_settle(struct queue_item *item, struct message *message, const uint8_t *index,
     const struct client_recipient *results, size_t count, const struct attempt_report *report,
     int64_t waited_us);
+/* The item was given its site under an older configuration: recipients whose route has changed become items of their
+ * new sites. True: none is left, the item is freed. */
+bool item_reroute(struct queue_item *item, const struct message *message);
 void item_put_back(
     struct queue_item *item, const char *reason); /* no fault of the message: soon again */
 
@@ -141,6 +145,9 @@ struct site *site_for(struct queue *queue, struct span domain); /* NULL: out of 
 void site_add(struct site *site, struct queue_item *item);	/* a ready item */
 void site_remove(struct site *site, struct queue_item *item);	/* from ready */
 void site_run(struct site *site);
+/* The same when the callbacks under way have returned: from inside walks of messages or sites. */
+void site_run_later(struct site *site);
+void sites_run_later(void *queue); /* of later_timer */
 void sites_reconfigure(struct queue *queue);
 void sites_sweep(struct queue *queue);
 void sites_free(struct queue *queue);

@@ -32,11 +32,10 @@ item_free(struct queue_item *item)
 	free(item);
 }
 
-/* The item of this message for the site of `domain`, made when it is not there. */
+/* The item of this message for the site, made (deferred, in no list yet) when it is not there. */
 static struct queue_item *
-item_for(struct queue_message *message, struct span domain)
+item_for(struct queue_message *message, struct site *site)
 {
-	struct site *site = site_for(message->queue, domain);
 	struct queue_item *item;
 
 	if (site == NULL)
@@ -49,7 +48,7 @@ item_for(struct queue_message *message, struct span domain)
 		return NULL;
 	item->message = message;
 	item->site = site;
-	item->state = ITEM_DEFERRED; /* in no list yet */
+	item->state = ITEM_DEFERRED;
 	item->generation = message->queue->generation;
 	list_init(&item->node);
 	item->next = message->items;
@@ -130,6 +129,44 @@ item_put_back(struct queue_item *item, const char *reason)
 	item_defer(item, PUT_BACK_MS);
 }
 
+static void drop_item(struct queue_item *item);
+
+bool
+item_reroute(struct queue_item *item, const struct message *message)
+{
+	struct queue_message *m = item->message;
+	struct queue *queue = m->queue;
+	bool gone;
+
+	if (item->generation == queue->generation)
+		return false;
+	item->generation = queue->generation;
+	for (size_t i = 0; i < message->recipient_count; i++) {
+		struct site *site;
+		struct queue_item *other;
+
+		if (!set_has(&item->open, i))
+			continue;
+		site = site_for(queue, domain_of(message->recipients[i].address));
+		other = site != item->site ? item_for(m, site) : NULL;
+		if (other == NULL)
+			continue; /* it stays, or memory is out and it is tried as it was */
+		set_remove(&item->open, i);
+		if (set_is_empty(&other->open))
+			other->attempts = item->attempts;
+		set_add(&other->open, i);
+	}
+	gone = set_is_empty(&item->open);
+	if (gone)
+		drop_item(item);
+	for (struct queue_item *other = m->items; other != NULL; other = other->next)
+		if (other->state == ITEM_DEFERRED && !heap_has(&other->due)) {
+			item_make_ready(other);
+			site_run_later(other->site);
+		}
+	return gone;
+}
+
 /* ------------------------------------------------------------------ messages ------------------ */
 
 static struct queue_message *
@@ -145,7 +182,8 @@ message_make(struct queue *queue, const struct message *from)
 	m->recipient_count = (uint16_t)from->recipient_count;
 	list_init(&m->node);
 	for (size_t i = 0; i < from->recipient_count; i++) {
-		struct queue_item *item = item_for(m, domain_of(from->recipients[i].address));
+		struct queue_item *item =
+		    item_for(m, site_for(queue, domain_of(from->recipients[i].address)));
 
 		if (item == NULL) {
 			while ((item = m->items) != NULL) {
@@ -538,7 +576,7 @@ queue_start(struct queue *queue)
 			queue_discard(m); /* the crash came between the last outcome and "done" */
 	}
 	MAP_FOREACH (slot, &queue->sites)
-		site_run(slot->value);
+		site_run_later(slot->value);
 	timer_set(&queue->sweep_timer, SWEEP_MS);
 }
 
@@ -567,8 +605,10 @@ queue_new(const struct queue_options *options, struct config *config, struct tls
 	list_init(&queue->cursors);
 	list_init(&queue->idle_slots);
 	list_init(&queue->starved);
+	list_init(&queue->later);
 	timer_init(&queue->due_timer, options->core, on_due, queue);
 	timer_init(&queue->sweep_timer, options->core, on_sweep, queue);
+	timer_init(&queue->later_timer, options->core, sites_run_later, queue);
 	return RC_OK;
 }
 
@@ -581,9 +621,6 @@ queue_configure(struct queue *queue, struct config *config, struct tls_client *t
 	queue->tls_client = tls_client_ref(tls_client);
 	queue->generation++;
 	sites_reconfigure(queue);
-	if (queue->started)
-		MAP_FOREACH (slot, &queue->sites)
-			site_run(slot->value);
 }
 
 void
@@ -611,6 +648,7 @@ queue_free(struct queue *queue)
 	timer_cancel(&queue->due_timer);
 	timer_cancel(&queue->sweep_timer);
 	cursors_end(queue);
+	timer_cancel(&queue->later_timer);
 	while ((node = queue->messages.next) != &queue->messages)
 		queue_message_free(container_of(node, struct queue_message, node));
 	sites_free(queue);

@@ -87,6 +87,7 @@ site_for(struct queue *queue, struct span domain)
 	list_init(&site->waiting);
 	list_init(&site->idle);
 	list_init(&site->starved);
+	list_init(&site->later);
 	timer_init(&site->pause, queue->options.core, on_pause_over, site);
 	return site;
 }
@@ -467,6 +468,10 @@ start(struct queue_item *item, struct message *message)
 	struct site *site = item->site;
 	struct waiting *w;
 
+	if (item_reroute(item, message)) {
+		leave_active(site);
+		return;
+	}
 	if (!make_policy(site)) {
 		leave_active(site);
 		item_put_back(item, "out of memory");
@@ -553,6 +558,27 @@ site_run(struct site *site)
 }
 
 void
+site_run_later(struct site *site)
+{
+	struct queue *queue = site->queue;
+
+	if (!list_is_empty(&site->later))
+		return;
+	list_add_tail(&queue->later, &site->later);
+	timer_set(&queue->later_timer, 0);
+}
+
+void
+sites_run_later(void *arg)
+{
+	struct queue *queue = arg;
+	struct list *node;
+
+	while ((node = list_pop(&queue->later)) != NULL)
+		site_run(container_of(node, struct site, later));
+}
+
+void
 site_add(struct site *site, struct queue_item *item)
 {
 	list_add_tail(&site->ready, &item->node);
@@ -590,6 +616,7 @@ sites_reconfigure(struct queue *queue)
 		drop_hosts(site);
 		timer_cancel(&site->pause);
 		site->failures = 0;
+		site_run_later(site);
 	}
 }
 
@@ -601,7 +628,8 @@ sites_sweep(struct queue *queue)
 		struct site *site = slot->value;
 
 		if (site->items > 0 || site->slots > 0 || site->active > 0 ||
-		    site->lookup != NULL || timer_is_set(&site->pause))
+		    site->lookup != NULL || timer_is_set(&site->pause) ||
+		    !list_is_empty(&site->later))
 			continue;
 		(void)map_del(&queue->sites, span_of(site->key));
 		drop_hosts(site);

@@ -207,18 +207,14 @@ queue_retry(struct queue_message *m)
 {
 	bool any = false;
 
-	for (struct queue_item *item = m->items, *next; item != NULL; item = next) {
-		next = item->next;
+	for (struct queue_item *item = m->items; item != NULL; item = item->next) {
 		if (item->state != ITEM_DEFERRED)
 			continue;
 		any = true;
 		heap_del(&m->queue->deferred, &item->due);
 		timer_cancel(&item->site->pause);
 		item_make_ready(item);
-	}
-	for (struct queue_item *item = m->items, *next; item != NULL; item = next) {
-		next = item->next;
-		site_run(item->site);
+		site_run_later(item->site);
 	}
 	return any;
 }

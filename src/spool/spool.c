@@ -539,6 +539,12 @@ spool_append_done(
 
 /* ------------------------------------------------------------------ admission, figures -------- */
 
+void
+spool_set_reserve(struct spool *spool, uint64_t reserve_bytes)
+{
+	spool->options.reserve_bytes = reserve_bytes;
+}
+
 enum rc
 spool_accepts(struct spool *spool, struct why *why)
 {

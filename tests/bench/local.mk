@@ -1,0 +1,9 @@
+# Load generator and sink: for the benchmark, and for the integration tests that need many messages.
+check_PROGRAMS += tests/bench/smtp_load tests/bench/smtp_sink
+BENCH_LIBS = $(L_UTIL) $(LIBEVENT_LIBS) $(LIBEVENT_OPENSSL_LIBS)
+tests_bench_smtp_load_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_OPENSSL_CFLAGS)
+tests_bench_smtp_load_LDADD = $(BENCH_LIBS)
+tests_bench_smtp_sink_LDADD = $(BENCH_LIBS)
+tests_bench_smtp_load_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bench_smtp_sink_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+EXTRA_DIST += tests/bench/bench.h

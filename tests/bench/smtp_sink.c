@@ -1,0 +1,319 @@
+/* bench/smtp_sink.c - a receiver that counts: every message by its X-Seq, and the time it took by its X-Sent.
+ *
+ * Answers can be delayed, and a share of messages refused with 451. Prints one JSON object when --expect different
+ * messages have come, or on SIGTERM. One thread. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "bench/bench.h"
+#include "util/clock.h"
+
+enum {
+	LOOK_FOR_FIELDS = 8192
+};
+
+static struct options {
+	const char *host;
+	int port, delay_ms, fail_percent;
+	long max, expect;
+} opt = { .host = "127.0.0.1", .max = 1000000 };
+
+struct peer {
+	struct bufferevent *bev;
+	struct event *delay;
+	bool in_data, refuse;
+	struct evbuffer_ptr searched; /* no end of data before */
+};
+
+static struct event_base *base;
+static uint8_t *seen; /* by X-Seq */
+static uint32_t *latencies;
+static long messages, unique, duplicates, unnumbered, failed, connections, open_now, open_max;
+static long long bytes;
+static int64_t first_us, last_us;
+
+static void
+say(struct peer *p, const char *text)
+{
+	(void)bufferevent_write(p->bev, text, strlen(text));
+}
+
+/* The number behind "\nNAME: " in the first bytes of the message, or -1. */
+static long long
+field(const char *text, size_t len, const char *name)
+{
+	const char *at = memmem(text, len, name, strlen(name));
+
+	return at != NULL ? atoll(at + strlen(name)) : -1;
+}
+
+static void
+count(const char *head, size_t len, size_t size)
+{
+	long long seq = field(head, len, "\nX-Seq: "), sent_us = field(head, len, "\nX-Sent: ");
+
+	last_us = clock_mono_us();
+	if (messages++ == 0)
+		first_us = last_us;
+	bytes += (long long)size;
+	if (seq < 0 || seq >= opt.max) {
+		unnumbered++;
+		return;
+	}
+	if (seen[seq]++ > 0) {
+		duplicates++;
+		return;
+	}
+	latencies[unique++] = sent_us > 0 ? (uint32_t)(bench_wall_us() - sent_us) : 0;
+	if (opt.expect > 0 && unique >= opt.expect)
+		(void)event_base_loopexit(base, NULL);
+}
+
+static void
+answer(struct peer *p)
+{
+	say(p, p->refuse ? "451 4.7.1 not now\r\n" : "250 2.0.0 ok\r\n");
+}
+
+static void
+on_delay(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	answer(arg);
+}
+
+/* True when the whole content was there. */
+static bool
+take_content(struct peer *p, struct evbuffer *in)
+{
+	static const char end[] = "\r\n.\r\n";
+	struct evbuffer_ptr at = evbuffer_search(in, end, sizeof end - 1, &p->searched);
+	char head[LOOK_FOR_FIELDS];
+	ssize_t n;
+
+	if (at.pos < 0) {
+		size_t len = evbuffer_get_length(in);
+
+		(void)evbuffer_ptr_set(in, &p->searched, len > 4 ? len - 4 : 0, EVBUFFER_PTR_SET);
+		return false;
+	}
+	p->refuse = opt.fail_percent > 0 && rand() % 100 < opt.fail_percent;
+	n = evbuffer_copyout(in, head, sizeof head < (size_t)at.pos ? sizeof head : (size_t)at.pos);
+	if (p->refuse)
+		failed++;
+	else
+		count(head, n > 0 ? (size_t)n : 0, (size_t)at.pos + 2);
+	(void)evbuffer_drain(in, (size_t)at.pos + sizeof end - 1);
+	p->in_data = false;
+	if (opt.delay_ms > 0) {
+		struct timeval wait = { opt.delay_ms / 1000, opt.delay_ms % 1000 * 1000L };
+
+		(void)event_add(p->delay, &wait);
+	} else {
+		answer(p);
+	}
+	return true;
+}
+
+static void
+take_command(struct peer *p, struct evbuffer *in, const char *line)
+{
+	if (strncasecmp(line, "EHLO", 4) == 0) {
+		say(p, "250-sink.test\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250 8BITMIME\r\n");
+	} else if (strncasecmp(line, "DATA", 4) == 0) {
+		p->in_data = true;
+		(void)evbuffer_ptr_set(in, &p->searched, 0, EVBUFFER_PTR_SET);
+		say(p, "354 go\r\n");
+	} else if (strncasecmp(line, "QUIT", 4) == 0) {
+		say(p, "221 bye\r\n");
+	} else {
+		say(p, "250 ok\r\n");
+	}
+}
+
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+	struct peer *p = arg;
+	struct evbuffer *in = bufferevent_get_input(bev);
+	char *line;
+
+	for (;;) {
+		if (p->in_data) {
+			if (!take_content(p, in))
+				return;
+			continue;
+		}
+		line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF);
+		if (line == NULL)
+			return;
+		take_command(p, in, line);
+		free(line);
+	}
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct peer *p = arg;
+
+	(void)what;
+	bufferevent_free(bev);
+	event_free(p->delay);
+	free(p);
+	open_now--;
+}
+
+static void
+on_accept(
+    struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)
+{
+	struct peer *p = calloc(1, sizeof *p);
+	int on = 1;
+
+	(void)listener;
+	(void)addr;
+	(void)len;
+	(void)arg;
+	if (p == NULL)
+		exit(71);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	connections++;
+	if (++open_now > open_max)
+		open_max = open_now;
+	p->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	p->delay = evtimer_new(base, on_delay, p);
+	bufferevent_setcb(p->bev, on_read, NULL, on_event, p);
+	(void)bufferevent_enable(p->bev, EV_READ | EV_WRITE);
+	say(p, "220 sink.test ESMTP\r\n");
+}
+
+static void
+print_result(void)
+{
+	double seconds = (double)(last_us - first_us) / 1e6;
+
+	qsort(latencies, (size_t)unique, sizeof *latencies, bench_compare);
+	(void)printf("{\"messages\": %ld, \"unique\": %ld, \"duplicates\": %ld, \"unnumbered\": "
+		     "%ld, \"refused\": %ld, "
+		     "\"bytes\": %lld, \"connections\": %ld, \"open_max\": %ld, \"seconds\": %.3f, "
+		     "\"per_second\": %.1f, \"latency_us\": {\"p50\": %u, \"p90\": %u, \"p99\": "
+		     "%u, \"max\": %u}}\n",
+	    messages, unique, duplicates, unnumbered, failed, bytes, connections, open_max, seconds,
+	    seconds > 0 ? (double)messages / seconds : 0, bench_percentile(latencies, unique, 0.5),
+	    bench_percentile(latencies, unique, 0.9), bench_percentile(latencies, unique, 0.99),
+	    bench_percentile(latencies, unique, 1));
+}
+
+static void
+on_signal(evutil_socket_t number, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	if (number == SIGUSR1) {
+		(void)printf("{\"unique\": %ld}\n", unique);
+		(void)fflush(stdout);
+		return;
+	}
+	(void)event_base_loopexit(base, NULL);
+}
+
+static void
+usage(void)
+{
+	(void)fprintf(stderr, "usage: smtp_sink [--host IP] [--port N] [--delay MS] [--fail "
+			      "PERCENT] [--max SEQ] [--expect N]\n"
+			      "       port 0: any free one, printed first\n");
+	exit(64);
+}
+
+static void
+parse(int argc, char **argv)
+{
+	static const struct option longs[] = { { "host", 1, NULL, 'h' }, { "port", 1, NULL, 'p' },
+		{ "delay", 1, NULL, 'd' }, { "fail", 1, NULL, 'f' }, { "max", 1, NULL, 'm' },
+		{ "expect", 1, NULL, 'e' }, { NULL, 0, NULL, 0 } };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
+		switch (c) {
+		case 'h':
+			opt.host = optarg;
+			break;
+		case 'p':
+			opt.port = atoi(optarg);
+			break;
+		case 'd':
+			opt.delay_ms = atoi(optarg);
+			break;
+		case 'f':
+			opt.fail_percent = atoi(optarg);
+			break;
+		case 'm':
+			opt.max = atol(optarg);
+			break;
+		case 'e':
+			opt.expect = atol(optarg);
+			break;
+		default:
+			usage();
+		}
+	if (optind < argc || opt.max < 1)
+		usage();
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof at;
+	struct evconnlistener *listener;
+	struct event *term, *usr1;
+
+	parse(argc, argv);
+	(void)signal(SIGPIPE, SIG_IGN);
+	at.sin_port = htons((uint16_t)opt.port);
+	(void)inet_pton(AF_INET, opt.host, &at.sin_addr);
+	base = event_base_new();
+	seen = calloc((size_t)opt.max, 1);
+	latencies = calloc((size_t)opt.max, sizeof *latencies);
+	if (base == NULL || seen == NULL || latencies == NULL)
+		return 71;
+	listener = evconnlistener_new_bind(base, on_accept, NULL,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 4096, (struct sockaddr *)&at, sizeof at);
+	if (listener == NULL) {
+		(void)fprintf(
+		    stderr, "smtp_sink: %s:%d: %s\n", opt.host, opt.port, strerror(errno));
+		return 71;
+	}
+	(void)getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&at, &len);
+	(void)printf("{\"port\": %d}\n", ntohs(at.sin_port));
+	(void)fflush(stdout);
+	term = evsignal_new(base, SIGTERM, on_signal, NULL);
+	usr1 = evsignal_new(base, SIGUSR1, on_signal, NULL);
+	(void)event_add(term, NULL);
+	(void)event_add(usr1, NULL);
+	(void)event_base_dispatch(base);
+	print_result();
+	evconnlistener_free(listener);
+	event_free(term);
+	event_free(usr1);
+	free(seen);
+	free(latencies);
+	return 0;
+}
