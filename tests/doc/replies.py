@@ -21,14 +21,18 @@ CALLS = {
     "why_set": None,
     "fail": None,  # auth/auth.c
     "refuse": "554 Transaction failed: ",  # mail/*.c
-    "refuse_field": "554 Transaction failed: ",
+    "refuse_field": "",
+    "snprintf": "",  # smtp/ puts one together that way; see replies()
 }
 
 # file: {function, or "*" for all of the file: the code and words in front of what it returns}
 RETURNS = {
     "smtp/session.c": {"wrong_place": "503 "},
-    "mail/address.c": {"*": ""},  # after "554 Transaction failed: ", which why_set in the same file has
+    "mail/address.c": {"*": ""},
 }
+
+# The page lists these texts once, below "554 Transaction failed: TEXT".
+BARE = {"mail/address.c"}
 
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|/\*.*?\*/|//[^\n]*', re.S)
@@ -58,13 +62,13 @@ def literals(code):
     """Text literals with neighbours joined, as the compiler joins them."""
     out, end = [], None
     for m in LITERAL.finditer(code):
-        text = m.group(1).replace('\\"', '"').replace("\\\\", "\\").replace("\\r\\n", "")
+        text = m.group(1).replace('\\"', '"').replace("\\\\", "\\")
         if end is not None and not code[end : m.start()].strip():
             out[-1] += text
         else:
             out.append(text)
         end = m.end()
-    return out
+    return [line for text in out for line in text.split("\\r\\n")]
 
 
 def has_words(text):
@@ -75,12 +79,15 @@ def replies(path, name):
     code = without_comments(path.read_text())
     code = re.sub(r'" PRI\w+ "', "lld", code)
     for function, prefix in CALLS.items():
+        if function == "snprintf" and not name.startswith("smtp/"):
+            continue
         for m in re.finditer(r"(?<![\w.>])%s\(" % function, code):
             inside = arguments(code, m.end() - 1)
             codes = re.findall(r"(?<![\w.])([2-5]\d\d)(?![\w.])", LITERAL.sub("", inside))
             for text in filter(has_words, literals(inside)):
                 if prefix is not None:
-                    yield [prefix + text]
+                    if function != "snprintf" or " " in text:
+                        yield [text if name in BARE else prefix + text]
                 elif codes:
                     yield ["%s %s" % (c, text) for c in codes]
     for text in literals(code):
