@@ -37,21 +37,7 @@ fail() {
 
 # ---------------------------------------------------------------- the daemon and its sink
 
-set -- $("$python" - <<'PY'
-import random, socket
-kept = []
-for port in random.sample(range(23000, 24000), 1000):
-    s = socket.socket()
-    try:
-        s.bind(("127.0.0.1", port))
-    except OSError:
-        continue
-    kept.append(s)
-    if len(kept) == 2:
-        break
-print(*[s.getsockname()[1] for s in kept])
-PY
-)
+set -- $("$python" "$top/tests/integration/ports.py" 2)
 listen=$1 sink=$2
 
 # AWS's published example of a secret, and the SMTP password of it for us-east-1.
