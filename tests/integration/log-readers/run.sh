@@ -47,6 +47,7 @@ password=$(echo "$secret" | "$python" "$top/contrib/smtp-password" us-east-1)
 [ "$password" = BLBM/9hSUELfq8Gw+rU1YcBjkOxGbhT2XG763xVLGWL9 ] || { echo "contrib/smtp-password"; exit 1; }
 
 umask 077
+: >"$dir/log"
 cat >"$dir/conf" <<CONF
 hostname = "mail.example.com";
 state_directory = "$dir/state";

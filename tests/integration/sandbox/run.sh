@@ -41,6 +41,7 @@ listen=$1 sink=$2
 secret=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
 
 umask 077
+: >"$dir/log"
 openssl genrsa -out "$dir/key.pem" 2048 2>/dev/null
 cat >"$dir/conf" <<CONF
 hostname = "mail.example.com";
