@@ -53,7 +53,8 @@ disk_done(struct worker_job *job)
 {
 	struct disk_job *disk = container_of(job, struct disk_job, job);
 
-	timer_set(&disk->spool->disk_timer, DISK_CHECK_MS);
+	if (!disk->spool->closing)
+		timer_set(&disk->spool->disk_timer, DISK_CHECK_MS);
 	free(disk);
 }
 

@@ -1,0 +1,6 @@
+# What other programs need to work with postrider; for reading and copying, below the documentation directory.
+contribdir = $(docdir)
+nobase_dist_contrib_DATA = contrib/log-readers.md contrib/postfix/main.cf \
+	contrib/fail2ban/filter.d/postrider.conf contrib/fail2ban/jail.d/postrider.conf \
+	contrib/logwatch/postrider.conf
+nobase_dist_contrib_SCRIPTS = contrib/certbot/postrider contrib/logwatch/postrider contrib/smtp-password

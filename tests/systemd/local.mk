@@ -1,0 +1,2 @@
+TESTS += tests/systemd/units.sh
+EXTRA_DIST += tests/systemd/units.sh
