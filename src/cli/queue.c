@@ -276,6 +276,65 @@ print_sum(
 	return status;
 }
 
+/* What would be tried or dropped: the messages named, shown one by one. */
+static int
+show_each(const struct args *args)
+{
+	for (size_t i = 0; i < args->word_count; i++) {
+		struct buf line = BUF_EMPTY;
+		int status;
+		json_t *m = fetch(args, args->words[i], &status);
+
+		if (m == NULL)
+			return status;
+		buf_addf(&line, "%s  %s  from <", text(m, "queue_id"), text(m, "queue_name"));
+		format_safe(text(m, "sender"), &line);
+		buf_addf(&line, "> to %zu recipients\n",
+		    json_array_size(json_object_get(m, "recipients")));
+		json_decref(m);
+		status = print_buf(&line);
+		if (status != EX_OK)
+			return status;
+	}
+	return EX_OK;
+}
+
+/* The listing of what a retry of everything, or of a site, would make due. */
+static int
+show_deferred(const struct args *args, const char *site)
+{
+	struct listing listing = { wants_json(args), format_colours(), 0, EX_OK };
+	struct buf target = target_of(NULL, "");
+	struct request request = {
+		.method = "GET", .target = &target, .on_line = on_row, .arg = &listing
+	};
+	int status;
+
+	target_add(&target, "state", "deferred");
+	if (site != NULL)
+		target_add(&target, "site", site);
+	status = client_call(args, &request, NULL);
+	return listing.status != EX_OK ? listing.status : status;
+}
+
+static int
+dry_run(const struct args *args, const char *site)
+{
+	int status = EX_OK;
+
+	if (args->word_count == 0)
+		return show_deferred(args, site);
+	if (!wants_json(args))
+		return show_each(args);
+	for (size_t i = 0; i < args->word_count && status == EX_OK; i++) {
+		json_t *m = fetch(args, args->words[i], &status);
+
+		if (m != NULL)
+			status = print_json(m);
+	}
+	return status;
+}
+
 int
 cmd_queue_retry(const struct args *args)
 {
@@ -286,6 +345,8 @@ cmd_queue_retry(const struct args *args)
 
 	if ((int)all + (int)(site != NULL) + (int)(args->word_count > 0) != 1)
 		return cli_fail(EX_USAGE, "name messages, or --all, or --site SITE");
+	if (args_get(args, "dry-run") != NULL)
+		return dry_run(args, site);
 	if (args->word_count > 0) {
 		status = change_each(args, "POST", "/retry", "retried", &sum);
 	} else {
@@ -303,24 +364,14 @@ static int
 ask(const struct args *args)
 {
 	char answer[16];
+	int status;
 
 	if (!isatty(STDIN_FILENO))
 		return cli_fail(
 		    EX_USAGE, "standard input is no terminal: say --yes to drop messages");
-	for (size_t i = 0; i < args->word_count; i++) {
-		struct buf line = BUF_EMPTY;
-		int status;
-		json_t *m = fetch(args, args->words[i], &status);
-
-		if (m == NULL)
-			return status;
-		buf_addf(&line, "%s  from <", text(m, "queue_id"));
-		format_safe(text(m, "sender"), &line);
-		buf_addf(&line, "> to %zu recipients\n",
-		    json_array_size(json_object_get(m, "recipients")));
-		json_decref(m);
-		(void)print_buf(&line);
-	}
+	status = show_each(args);
+	if (status != EX_OK)
+		return status;
 	(void)printf("Drop %s without a report to the sender? [y/N] ",
 	    args->word_count == 1 ? "this message" : "these messages");
 	(void)fflush(stdout);
@@ -333,8 +384,11 @@ int
 cmd_queue_drop(const struct args *args)
 {
 	long long sum = 0;
-	int status = args_get(args, "yes") != NULL ? EX_OK : ask(args);
+	int status;
 
+	if (args_get(args, "dry-run") != NULL)
+		return dry_run(args, NULL);
+	status = args_get(args, "yes") != NULL ? EX_OK : ask(args);
 	if (status != EX_OK)
 		return status;
 	status = change_each(args, "DELETE", "", "dropped", &sum);

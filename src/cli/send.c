@@ -156,7 +156,9 @@ cmd_send(const struct args *args)
 	if (status == EX_OK)
 		status = raw != NULL ? raw_message(raw, &message)
 				     : text_message(args, from, to, to_count, &message);
-	if (status == EX_OK)
+	if (status == EX_OK && args_get(args, "dry-run") != NULL)
+		status = print_buf(&message);
+	else if (status == EX_OK)
 		status = submit(args, from, to, to_count, buf_span(&message));
 	free(to);
 	buf_free(&sender);

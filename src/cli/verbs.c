@@ -23,13 +23,20 @@ static const struct option queue_show_options[] = {
 	OPTIONS_END,
 };
 
+#define DRY_RUN \
+	{ \
+		"dry-run", '\0', NULL, false, false, "show what would happen, and do nothing" \
+	}
+
 static const struct option queue_retry_options[] = {
+	DRY_RUN,
 	{ "all", '\0', NULL, false, false, "everything that is deferred" },
 	{ "site", '\0', "SITE", false, false, "everything that waits for this site" },
 	OPTIONS_END,
 };
 
 static const struct option queue_drop_options[] = {
+	DRY_RUN,
 	{ "yes", 'y', NULL, false, false, "do not ask" },
 	OPTIONS_END,
 };
@@ -40,6 +47,7 @@ static const struct option send_options[] = {
 	{ "to", '\0', "ADDRESS", true, true, "a recipient" },
 	{ "subject", '\0', "TEXT", false, false, "the subject of a text message" },
 	{ "raw", '\0', "FILE", false, false, "send this message as it is; - is standard input" },
+	{ "dry-run", '\0', NULL, false, false, "print the message, and do nothing" },
 	OPTIONS_END,
 };
 

@@ -332,6 +332,8 @@ def test_send(d):
     d.cli(*slow)
     assert "rate" in d.cli(*slow, want=75)
     assert "No such file" in d.cli("send", "--account", "web", "--raw", "/x", "--to", "a@b.c", want=66)
+    out = d.cli("send", "--dry-run", "--account", "web", "--to", "a@b.test", "--subject", "x")
+    assert "Subject: x\r\n" in out and len(d.rows()) == 7
     d.cli("send", "--account", "web", "--raw", path, "--subject", "s", "--to", "a@b.c", want=64)
     # The null sender is for relays only.
     null = "/v1/messages?account=%s&from=&to=a@b.test"
@@ -400,6 +402,13 @@ def test_queue(d):
     assert d.json("POST", "/v1/queue/retry?site=nowhere") == {"retried": 0}
     assert d.json("POST", "/v1/queue/%s/retry" % ids[1]) == {"retried": 1}
     tries(1, 4)
+    for which in ((ids[0],), ("--all",), ("--site", "=later")):
+        out = d.cli("queue", "retry", "--dry-run", *which)
+        assert rows[0]["queue_id"] in out and "deferred" in out, out
+        out = d.cli("queue", "retry", "--dry-run", "--json", *which)
+        assert json.loads(out.splitlines()[0])["message_id"] == ids[0]
+    assert "from <a@example.com>" in d.cli("queue", "drop", "--dry-run", *ids)
+    assert [r["attempts"] for r in d.rows()] == [4, 4, 3]
     d.cli("queue", "retry", want=64)
     d.cli("queue", "retry", "--all", "--site", "x", want=64)
     assert "no message" in d.cli("queue", "retry", "00000000FF", want=65)
