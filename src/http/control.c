@@ -215,19 +215,19 @@ open_socket(struct control *control, int mode, int *out, struct why *why)
 		return rc;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && bind(fd, (const struct sockaddr *)&addr, sizeof addr) == 0) {
-		*out = fd;
-		if (chmod(addr.sun_path, (mode_t)mode) == 0 && lstat(addr.sun_path, &st) == 0 &&
-		    listen(fd, BACKLOG) == 0) {
+		if (lstat(addr.sun_path, &st) == 0) { /* ours: goes with the control object */
 			control->dev = st.st_dev;
 			control->ino = st.st_ino;
 			control->gid = st.st_gid;
+		}
+		if (chmod(addr.sun_path, (mode_t)mode) == 0 && listen(fd, BACKLOG) == 0) {
+			*out = fd;
 			return RC_OK;
 		}
 	}
 	rc = why_errno(why, errno, "control.socket: %s", control->path);
 	if (fd >= 0)
 		(void)close(fd);
-	*out = -1;
 	return rc;
 }
 

@@ -18,7 +18,7 @@
 
 #define LISTENER "control"
 
-struct delivery_note { /* one submission under way */
+struct intake { /* one submission under way */
 	struct worker_job job;
 	struct call *call;
 	struct spool *spool;
@@ -198,17 +198,17 @@ status_of(const struct submission *s)
 }
 
 static void
-note_free(struct delivery_note *note)
+intake_free(struct intake *intake)
 {
-	submission_free(note->submission);
-	free(note);
+	submission_free(intake->submission);
+	free(intake);
 }
 
 static void
 on_submitted(struct submission *s)
 {
-	struct delivery_note *note = s->owner;
-	struct call *call = note->call;
+	struct intake *intake = s->owner;
+	struct call *call = intake->call;
 	char id[MESSAGE_ID_LEN + 1];
 
 	if (call_release(call)) {
@@ -221,7 +221,7 @@ on_submitted(struct submission *s)
 				json_pack("{s:i}", "smtp_code", s->why.code)));
 		}
 	}
-	note_free(note);
+	intake_free(intake);
 }
 
 /* ------------------------------------------------------------------ large ones ---------------- */
@@ -229,41 +229,41 @@ on_submitted(struct submission *s)
 static void
 store_work(struct worker_job *job)
 {
-	struct delivery_note *note = container_of(job, struct delivery_note, job);
-	struct submission *s = note->submission;
+	struct intake *intake = container_of(job, struct intake, job);
+	struct submission *s = intake->submission;
 	struct span body = buf_span(&s->body);
 
-	s->file_fd = spool_large_create(note->spool, s->file_name, &note->why);
-	note->rc =
-	    s->file_fd < 0 ? RC_LATER : fsutil_write_all(s->file_fd, body.p, body.len, &note->why);
+	s->file_fd = spool_large_create(intake->spool, s->file_name, &intake->why);
+	intake->rc = s->file_fd < 0 ? RC_LATER
+				    : fsutil_write_all(s->file_fd, body.p, body.len, &intake->why);
 }
 
 static void
 store_done(struct worker_job *job)
 {
-	struct delivery_note *note = container_of(job, struct delivery_note, job);
-	struct submission *s = note->submission;
-	struct call *call = note->call;
+	struct intake *intake = container_of(job, struct intake, job);
+	struct submission *s = intake->submission;
+	struct call *call = intake->call;
 	bool gone = call->control == NULL;
 
-	if (note->rc == RC_OK && !gone) {
+	if (intake->rc == RC_OK && !gone) {
 		struct buf head = BUF_EMPTY;
 
-		buf_add_span(&head, span_first(buf_span(&s->body), note->keep));
+		buf_add_span(&head, span_first(buf_span(&s->body), intake->keep));
 		buf_free(&s->body);
 		s->body = head;
 		if (!head.failed) {
-			submit_start(note->submit, s);
+			submit_start(intake->submit, s);
 			return;
 		}
 	}
-	if (note->rc != RC_OK)
-		log_line(LOG_LEVEL_ERROR, "control", "large message: %s", note->why.text);
+	if (intake->rc != RC_OK)
+		log_line(LOG_LEVEL_ERROR, "control", "large message: %s", intake->why.text);
 	if (!gone && s->file_name[0] != '\0')
-		spool_large_discard(note->spool, s->file_name);
+		spool_large_discard(intake->spool, s->file_name);
 	if (call_release(call))
 		call_error(call, 503, "ServiceUnavailable", "Insufficient system storage");
-	note_free(note);
+	intake_free(intake);
 }
 
 /* ------------------------------------------------------------------ in ------------------------ */
@@ -273,33 +273,33 @@ static void
 hand_over(struct call *call, struct submission *s, const struct config *config)
 {
 	const struct control_context *context = call_context(call);
-	struct delivery_note *note = calloc(1, sizeof *note);
+	struct intake *intake = calloc(1, sizeof *intake);
 
-	if (note == NULL) {
+	if (intake == NULL) {
 		submission_free(s);
 		call_no_memory(call);
 		return;
 	}
-	note->call = call;
-	note->spool = context->spool;
-	note->submit = context->submit;
-	note->submission = s;
-	note->keep = (size_t)config->spool.memory_body_bytes;
-	s->owner = note;
+	intake->call = call;
+	intake->spool = context->spool;
+	intake->submit = context->submit;
+	intake->submission = s;
+	intake->keep = (size_t)config->spool.memory_body_bytes;
+	s->owner = intake;
 	s->done = on_submitted;
 	s->too_long = s->size > (uint64_t)config->smtp.max_message_bytes;
 	call_hold(call);
-	if (s->size <= note->keep || s->too_long) {
+	if (s->size <= intake->keep || s->too_long) {
 		submit_start(context->submit, s);
 		return;
 	}
-	note->job.home = context->core;
-	note->job.work = store_work;
-	note->job.done = store_done;
-	if (worker_submit(context->workers, &note->job) == RC_OK)
+	intake->job.home = context->core;
+	intake->job.work = store_work;
+	intake->job.done = store_done;
+	if (worker_submit(context->workers, &intake->job) == RC_OK)
 		return;
 	call->held--;
-	note_free(note);
+	intake_free(intake);
 	call_error(call, 503, "ServiceUnavailable", "The daemon is busy.");
 }
 

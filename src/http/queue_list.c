@@ -201,6 +201,7 @@ retry_slice(struct loop_msg *msg)
 {
 	struct walk *walk = container_of(msg, struct walk, msg);
 	struct call *call = walk->call;
+	struct span site = walk->site != NULL ? span_of(walk->site) : SPAN_EMPTY;
 	struct queue_view view;
 
 	walk->posted = false;
@@ -218,7 +219,7 @@ retry_slice(struct loop_msg *msg)
 				call_json(call, 200, json_pack("{s:I}", "retried", retried));
 			return;
 		}
-		if (passes(walk, &view) && queue_retry(view.message))
+		if (queue_retry(view.message, site))
 			walk->left++;
 	}
 	post(walk);
@@ -227,8 +228,15 @@ retry_slice(struct loop_msg *msg)
 void
 on_queue_retry_all(struct call *call)
 {
-	struct walk *walk = walk_new(call);
+	const char *site = call_query(call, "site");
+	struct walk *walk;
 
+	if (site != NULL &&
+	    site[0] == '\0') { /* a script's empty variable does not mean everything */
+		call_error(call, 400, "BadRequest", "site must not be empty.");
+		return;
+	}
+	walk = walk_new(call);
 	if (walk == NULL) {
 		call_no_memory(call);
 		return;

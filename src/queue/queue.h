@@ -91,8 +91,8 @@ void queue_view_recipient(
 /* Read it back from the spool: RC_LATER when that cannot be started. */
 MUST_CHECK enum rc queue_load(
     struct queue_message *message, spool_load_callback *callback, void *arg);
-/* Everything deferred is due now; false when nothing was. */
-bool queue_retry(struct queue_message *message);
+/* Everything deferred (at `site` only, unless that is empty) is due now; false when nothing was. */
+bool queue_retry(struct queue_message *message, struct span site);
 /* Give the message up without a report to anyone. RC_LATER when an attempt is under way. */
 MUST_CHECK enum rc queue_drop(struct queue_message *message);
 

@@ -203,12 +203,13 @@ queue_load(struct queue_message *m, spool_load_callback *callback, void *arg)
 }
 
 bool
-queue_retry(struct queue_message *m)
+queue_retry(struct queue_message *m, struct span site)
 {
 	bool any = false;
 
 	for (struct queue_item *item = m->items; item != NULL; item = item->next) {
-		if (item->state != ITEM_DEFERRED)
+		if (item->state != ITEM_DEFERRED ||
+		    (site.len > 0 && !span_ieq(span_of(item->site->key), site)))
 			continue;
 		any = true;
 		heap_del(&m->queue->deferred, &item->due);

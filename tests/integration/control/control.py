@@ -488,6 +488,7 @@ WRONG = [
     ("GET", "/v1/queue?=x", None, 400, "BadRequest"),
     ("GET", "/v1/queue?site=a%00b", None, 400, "BadRequest"),
     ("POST", "/v1/queue/retry?stie=x", None, 400, "BadRequest"),
+    ("POST", "/v1/queue/retry?site=", None, 400, "BadRequest"),
     ("GET", "/v1/ping?a=b", None, 400, "BadRequest"),
     ("POST", "/v1/messages", b"x", 400, "BadRequest"),
     ("POST", "/v1/messages?account=nobody&to=a@b.c", b"x", 400, "BadRequest"),
