@@ -57,8 +57,10 @@ call_over(struct call *call)
 	list_del(&call->node);
 	evhttp_clear_headers(&call->query);
 	free(call);
-	if (control != NULL)
+	if (control != NULL) {
+		control_look_soon(control);
 		control_check_idle(control);
+	}
 }
 
 static void

@@ -1,9 +1,9 @@
 /* http/control.c - the socket file, the connections, start and stop.
  *
  * The library's server has no bound on connections and does not tell when one ends. So every connection is kept as a
- * guest: the socket's descriptor and inode, learnt once evhttp has put the descriptor into the bufferevent we made for
- * it. A guest whose descriptor is closed, or belongs to another socket, is gone; that is looked up only when the house is
- * full, and nobody is let in meanwhile. */
+ * guest: a second reference to the bufferevent we make for it. A guest whose bufferevent evhttp has freed has left; we
+ * look after each call and once a second, and only our letting go closes the descriptor. When the house is full nobody
+ * is let in. */
 #include "config.h"
 
 #include "http/internal.h"
@@ -29,7 +29,8 @@
 enum {
 	GUESTS_MAX = 64,
 	BACKLOG = 128,
-	FULL_MS = 100,		 /* until the next look for guests that have left */
+	LOOK_MS = 1000,		 /* between looks for guests that have left, */
+	FULL_MS = 50,		 /* and when the house is full */
 	ERROR_MS = 500,		 /* after accept has failed */
 	IDLE_S = 60,		 /* nothing comes or goes on a connection */
 	LAST_WORDS_MS = 1000,	 /* at the stop, for answers to be read */
@@ -41,67 +42,54 @@ enum {
 
 struct guest {
 	struct list node;
-	struct loop_msg msg;
-	struct control *control;   /* NULL: freed meanwhile */
-	struct bufferevent *bufev; /* a reference while the descriptor is not known */
-	int fd;
-	ino_t ino;
+	struct bufferevent *bufev; /* one reference */
 };
 
-static bool
-has_left(const struct guest *guest)
-{
-	struct stat st;
-
-	return guest->bufev == NULL && (fstat(guest->fd, &st) != 0 || st.st_ino != guest->ino);
-}
-
 static void
-guest_free(struct guest *guest)
+guest_free(struct control *control, struct guest *guest)
 {
 	list_del(&guest->node);
-	if (guest->control != NULL)
-		guest->control->guest_count--;
+	control->guest_count--;
+	(void)bufferevent_decref(guest->bufev);
 	free(guest);
 }
 
-/* The round after the accept. evhttp may have dropped the connection already; our reference has kept it. */
-static void
-learn(struct loop_msg *msg)
+/* Freeing a bufferevent that somebody still holds takes its callbacks off. */
+static bool
+has_left(const struct guest *guest)
 {
-	struct guest *guest = container_of(msg, struct guest, msg);
-	struct stat st;
+	bufferevent_event_cb on_event;
 
-	guest->fd = bufferevent_getfd(guest->bufev);
-	if (guest->fd < 0 || fstat(guest->fd, &st) != 0)
-		guest->fd = -1;
-	else
-		guest->ino = st.st_ino;
-	(void)bufferevent_decref(guest->bufev);
-	guest->bufev = NULL;
-	if (guest->fd < 0 || guest->control == NULL)
-		guest_free(guest);
+	bufferevent_getcb(guest->bufev, NULL, NULL, &on_event, NULL);
+	return on_event == NULL;
 }
 
 static void
-let_in_again(struct control *control)
+look_round(struct control *control)
 {
 	LIST_FOREACH_SAFE (node, &control->guests) {
 		struct guest *guest = container_of(node, struct guest, node);
 
 		if (has_left(guest))
-			guest_free(guest);
+			guest_free(control, guest);
 	}
-	if (control->guest_count < GUESTS_MAX)
+	if (control->guest_count < GUESTS_MAX && !timer_is_set(&control->pause_timer))
 		(void)evconnlistener_enable(control->listener);
-	else
-		timer_set(&control->accept_timer, FULL_MS);
+	if (control->guest_count > 0)
+		timer_set(
+		    &control->guest_timer, control->guest_count < GUESTS_MAX ? LOOK_MS : FULL_MS);
 }
 
 static void
-on_accept_timer(void *arg)
+on_guest_timer(void *arg)
 {
-	let_in_again(arg);
+	look_round(arg);
+}
+
+void
+control_look_soon(struct control *control)
+{
+	timer_set(&control->guest_timer, 0);
 }
 
 static void
@@ -112,7 +100,7 @@ on_accept_error(struct evconnlistener *listener, void *arg)
 	log_line(LOG_LEVEL_WARNING, "control", "accept: %s: pausing for %d ms", strerror(errno),
 	    ERROR_MS);
 	(void)evconnlistener_disable(listener);
-	timer_set(&control->accept_timer, ERROR_MS);
+	timer_set(&control->pause_timer, ERROR_MS);
 }
 
 /* For evhttp, at each accept: before the limits of the connection are set, so a reload's limit counts from now on. */
@@ -131,15 +119,14 @@ make_bufferevent(struct event_base *base, void *arg)
 		free(guest);
 		return bufev; /* not counted; memory is short anyway */
 	}
-	guest->control = control;
-	guest->bufev = bufev;
 	bufferevent_incref(bufev);
+	guest->bufev = bufev;
 	list_add_tail(&control->guests, &guest->node);
-	guest->msg.run = learn;
-	loop_post(control->context.core, &guest->msg);
 	if (++control->guest_count >= GUESTS_MAX) {
 		(void)evconnlistener_disable(control->listener);
-		timer_set(&control->accept_timer, 0);
+		timer_set(&control->guest_timer, FULL_MS);
+	} else if (!timer_is_set(&control->guest_timer)) {
+		timer_set(&control->guest_timer, LOOK_MS);
 	}
 	return bufev;
 }
@@ -330,7 +317,8 @@ control_new(const struct control_context *context, const char *path, int mode, s
 	control->context = *context;
 	list_init(&control->calls);
 	list_init(&control->guests);
-	timer_init(&control->accept_timer, context->core, on_accept_timer, control);
+	timer_init(&control->guest_timer, context->core, on_guest_timer, control);
+	timer_init(&control->pause_timer, context->core, on_guest_timer, control);
 	timer_init(&control->stop_timer, context->core, on_stop_timer, control);
 	control->path = span_dup(span_of(path));
 	rc = control->path != NULL ? open_socket(control, mode, &fd, why)
@@ -353,7 +341,8 @@ control_free(struct control *control)
 	if (control == NULL)
 		return;
 	control->on_idle = NULL;
-	timer_cancel(&control->accept_timer);
+	timer_cancel(&control->guest_timer);
+	timer_cancel(&control->pause_timer);
 	timer_cancel(&control->stop_timer);
 	if (control->path != NULL)
 		remove_socket(control);
@@ -361,14 +350,8 @@ control_free(struct control *control)
 		evhttp_free(control->http); /* closes every connection: calls lose their peer */
 	while ((node = list_pop(&control->calls)) != NULL)
 		container_of(node, struct call, node)->control = NULL;
-	while ((node = control->guests.next) != &control->guests) {
-		struct guest *guest = container_of(node, struct guest, node);
-
-		list_del(node);
-		guest->control = NULL;
-		if (guest->bufev == NULL)
-			free(guest); /* else learn() is on its way and frees it */
-	}
+	while ((node = control->guests.next) != &control->guests)
+		guest_free(control, container_of(node, struct guest, node));
 	free(control->path);
 	free(control);
 }

@@ -28,7 +28,7 @@ struct control {
 	struct list calls;
 	struct list guests; /* connections, see control.c */
 	size_t guest_count;
-	struct timer accept_timer, stop_timer;
+	struct timer guest_timer, pause_timer, stop_timer;
 	char *path;
 	dev_t dev; /* of the socket file: only our own is removed */
 	ino_t ino;
@@ -57,6 +57,8 @@ struct call {
 void call_start(struct evhttp_request *req, void *control);
 /* Ends answers in pieces. */
 void call_cut(struct call *call);
+/* A connection may have ended. */
+void control_look_soon(struct control *control);
 /* Tells who waits for it that no call is left. */
 void control_check_idle(struct control *control);
 

@@ -684,6 +684,9 @@ def test_peers_that_go(d):
 
 
 def test_full_house(d):
+    def descriptors():
+        return len(os.listdir("/proc/%d/fd" % d.process.pid))
+
     guests = []
     for _ in range(CONNECTIONS_MAX):
         c = d.connect()
@@ -704,6 +707,7 @@ def test_full_house(d):
         c.close()
     for _ in range(3 * CONNECTIONS_MAX):  # and everybody who left makes room
         d.json("GET", "/v1/ping")
+    wait_for("the guests to leave", lambda: descriptors() < CONNECTIONS_MAX)
 
 
 def test_reload(d):
