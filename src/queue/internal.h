@@ -97,7 +97,8 @@ struct slot {
 	const struct delivery_policy *policy; /* the channel's; compared, not used */
 	struct site *site;
 	struct list node; /* in site->idle */
-	struct list lru;  /* in queue->idle_slots */
+	struct list lru;  /* in queue->idle_slots, or queue->busy_slots */
+	bool cut;	  /* the channel has been told to close in the middle of its attempt */
 	struct timer idle_timer;
 };
 
@@ -110,7 +111,7 @@ struct queue {
 	struct list messages;
 	struct heap deferred;
 	struct timer due_timer, sweep_timer, later_timer;
-	struct list idle_slots, starved, later;
+	struct list idle_slots, busy_slots, starved, later;
 	size_t slots, ready, active, message_count;
 	size_t next_loop;
 	uint64_t hot_bytes;
@@ -146,5 +147,7 @@ void sites_reconfigure(struct queue *queue);
 void sites_sweep(struct queue *queue);
 void sites_free(struct queue *queue);
 void sites_close_channels(struct queue *queue);
+void sites_stop_lookups(struct queue *queue);
+void sites_cut(struct queue *queue);
 
 #endif

@@ -601,6 +601,7 @@ queue_new(const struct queue_options *options, struct config *config, struct tls
 	queue->tls_client = tls_client_ref(tls_client);
 	list_init(&queue->messages);
 	list_init(&queue->idle_slots);
+	list_init(&queue->busy_slots);
 	list_init(&queue->starved);
 	list_init(&queue->later);
 	timer_init(&queue->due_timer, options->core, on_due, queue);
@@ -636,6 +637,12 @@ queue_stop(struct queue *queue, void (*on_idle)(void *arg), void *arg)
 }
 
 void
+queue_cut(struct queue *queue)
+{
+	sites_cut(queue);
+}
+
+void
 queue_free(struct queue *queue)
 {
 	struct list *node;
@@ -645,6 +652,7 @@ queue_free(struct queue *queue)
 	timer_cancel(&queue->due_timer);
 	timer_cancel(&queue->sweep_timer);
 	timer_cancel(&queue->later_timer);
+	sites_stop_lookups(queue);
 	while ((node = queue->messages.next) != &queue->messages)
 		queue_message_free(container_of(node, struct queue_message, node));
 	sites_free(queue);
