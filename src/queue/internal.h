@@ -132,6 +132,8 @@ void item_settle(struct queue_item *item, struct message *message, const uint8_t
 /* The item was given its site under an older configuration: recipients whose route has changed become items of their
  * new sites. True: none is left, the item is freed. */
 bool item_reroute(struct queue_item *item, const struct message *message);
+/* Its message cannot be read from the spool: it stays, tried less and less often, until an operator decides. */
+void item_unreadable(struct queue_item *item, const char *reason);
 void item_put_back(
     struct queue_item *item, const char *reason); /* no fault of the message: soon again */
 

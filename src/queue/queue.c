@@ -386,6 +386,14 @@ schedule_retry(struct queue_item *item)
 }
 
 void
+item_unreadable(struct queue_item *item, const char *reason)
+{
+	item->attempts++;
+	set_reason(item, reason);
+	schedule_retry(item);
+}
+
+void
 item_settle(struct queue_item *item, struct message *message, const uint8_t *index,
     const struct client_recipient *results, size_t count, const struct attempt_report *report,
     int64_t waited_us)

@@ -499,7 +499,7 @@ on_loaded(void *arg, struct message *message, const struct why *why)
 		log_line(LOG_LEVEL_ERROR, "qmgr", "%010llX: cannot be read: %s",
 		    (unsigned long long)item->message->entry.sequence, why->text);
 		leave_active(site);
-		item_put_back(item, why->text);
+		item_unreadable(item, why->text);
 	}
 	site_run(site);
 	check_idle(site->queue);
