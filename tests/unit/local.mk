@@ -9,4 +9,5 @@ include tests/unit/auth/local.mk
 include tests/unit/sign/local.mk
 include tests/unit/config/local.mk
 include tests/unit/dns/local.mk
+include tests/unit/smtp/local.mk
 endif
