@@ -451,6 +451,8 @@ wrong_place(const struct session *session, enum verb verb)
 		return "5.5.1 Sender already specified.";
 	if (verb == VERB_DATA && session->state == STATE_MAIL)
 		return "Error: need RCPT command";
+	if (verb == VERB_AUTH && session->state >= STATE_MAIL)
+		return "Refusing any other AUTH command.";
 	if (verb == VERB_RCPT || verb == VERB_DATA)
 		return session->state == STATE_START ? "5.5.1 Error: send HELO/EHLO first"
 						     : "5.5.1 Error: need MAIL command";
