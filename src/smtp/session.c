@@ -185,9 +185,16 @@ session_greet(struct session *session, struct buf *out)
 /* ------------------------------------------------------------------ handlers ------------------ */
 
 static bool
-tls_is_due(const struct session *session)
+offers_starttls(const struct session *session)
 {
 	return session->options.tls == TLS_MODE_STARTTLS && !session->in_tls;
+}
+
+/* Nothing but STARTTLS goes on, unless the operator allows AUTH in clear: then it is the client's choice. */
+static bool
+tls_is_due(const struct session *session)
+{
+	return offers_starttls(session) && !session->options.auth_without_tls;
 }
 
 static bool
@@ -232,7 +239,7 @@ on_ehlo(struct session *session, const struct command *command, struct buf *out)
 		buf_addf(out, "250-SIZE %lld\r\n", (long long)config->smtp.max_message_bytes);
 	if (config->smtp.announce_pipelining)
 		buf_addf(out, "250-PIPELINING\r\n");
-	if (tls_is_due(session))
+	if (offers_starttls(session))
 		buf_addf(out, "250-STARTTLS\r\n");
 	if (may_auth(session))
 		buf_addf(out, "250-AUTH PLAIN LOGIN\r\n");
@@ -270,6 +277,9 @@ session_tls_started(struct session *session)
 	session->want = SESSION_READ;
 	free(session->helo);
 	session->helo = NULL;
+	free(session->account);
+	free(session->credential);
+	session->account = session->credential = NULL;
 	set_client(session);
 	session_end_mail(session);
 	session_set_state(session, STATE_START);

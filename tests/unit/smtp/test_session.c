@@ -256,12 +256,21 @@ static void
 test_auth_without_tls(void **state)
 {
 	const struct fake none = { .tls = TLS_MODE_NONE, .auth_without_tls = true };
+	const struct fake either = { .tls = TLS_MODE_STARTTLS, .auth_without_tls = true };
 	const struct fake never = { .tls = TLS_MODE_NONE };
+	struct fake fake;
 
 	(void)state;
 	check(&none, "EHLO c\r\n", "AUTH PLAIN " FAKE_PLAIN "\r\n" ENVELOPE, AUTH_OK OK OK);
 	check(&never, "", "EHLO c\r\nAUTH PLAIN " FAKE_PLAIN "\r\n" ENVELOPE,
 	    EHLO_HEAD OK NEED_TLS NEED_AUTH NEED_AUTH);
+	check(&either, "", "EHLO c\r\n", EHLO_HEAD "250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n" OK);
+	check(&either, "EHLO c\r\n", "AUTH PLAIN " FAKE_PLAIN "\r\n" ENVELOPE, AUTH_OK OK OK);
+	begin(&fake, &either, LOG_IN ENVELOPE "STARTTLS\r\n");
+	assert_false(session_is_authenticated(fake.session));
+	say(&fake, "EHLO d\r\nMAIL FROM:<a@example.com>\r\n");
+	check_out(&fake, EHLO_TLS NEED_AUTH);
+	fake_end(&fake);
 }
 
 /* ------------------------------------------------------------------ AUTH ---------------------- */
