@@ -63,6 +63,7 @@ void session_say_later(
 
 /* auth.c */
 void session_on_auth(struct session *session, const struct command *command, struct buf *out);
+void session_auth_end(struct session *session); /* the exchange is over, whatever came of it */
 void session_auth_line(struct session *session, struct span line, struct buf *out);
 
 /* data.c */

@@ -505,6 +505,8 @@ bad_line(struct session *session, struct span in, size_t used, size_t max, struc
 
 		if (end == in.len && in.len < max + 65536)
 			return 0; /* wait for its end, up to a point */
+		if (session->state == STATE_AUTH)
+			session_auth_end(session);
 		session_error(session, out, 500, "Error: line too long");
 		session->progress++;
 		if (end == in.len)

@@ -329,6 +329,28 @@ test_auth_failures(void **state)
 	fake_end(&fake);
 }
 
+static void
+test_auth_long_line(void **state)
+{
+	static char packet[AUTH_LINE_MAX + 200];
+	struct fake fake;
+
+	(void)state;
+	(void)snprintf(packet, sizeof packet, "AUTH PLAIN\r\n");
+	memset(packet + 12, 'A', AUTH_LINE_MAX + 4);
+	(void)snprintf(packet + 12 + AUTH_LINE_MAX + 4, 100, "\r\nNOOP\r\n");
+	/* The exchange is over: the next line is a command again. */
+	check(&IN_TLS, "EHLO c\r\n", packet, "334 Ok\r\n500 Error: line too long\r\n" OK);
+	begin(&fake, &IN_TLS, "EHLO c\r\nAUTH PLAIN\r\n");
+	for (int i = 0; i < 100 && !fake.closed; i++) {
+		memset(packet, 'A', 1024);
+		fake_say(&fake, span_make(packet, 1024), SIZE_MAX);
+	}
+	check_out(&fake, "500 Error: line too long\r\n<close>\r\n");
+	assert_true(fake.most_input <= AUTH_LINE_MAX + 64 * 1024);
+	fake_end(&fake);
+}
+
 /* ------------------------------------------------------------------ MAIL and RCPT ------------- */
 
 static void
@@ -935,6 +957,7 @@ main(void)
 		cmocka_unit_test(test_auth_without_tls),
 		cmocka_unit_test(test_auth),
 		cmocka_unit_test(test_auth_failures),
+		cmocka_unit_test(test_auth_long_line),
 		cmocka_unit_test(test_envelope),
 		cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_messages),
