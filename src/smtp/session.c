@@ -15,6 +15,7 @@
 #include "wire/line.h"
 
 enum {
+	LINE_SLACK = 64 * 1024,	 /* an over-long line is read that far for its end */
 	COMMAND_MAX = 2048,	 /* RFC 5321 4.5.3.1.4 asks for 512; MAIL's parameters need more */
 	ERRORS_DELAYED_FROM = 4, /* each error from this one on costs time */
 	ERRORS_MAX = 20,
@@ -495,29 +496,37 @@ run_command(struct session *session, struct span line, struct buf *out)
 
 /* ------------------------------------------------------------------ feeding ------------------- */
 
+/* No line end within the limit. The rest is thrown away up to its CR LF; one that has none near, or ends in a bare LF,
+ * ends the session: what follows might not be meant as a command. */
+static size_t
+long_line(struct session *session, struct span in, size_t max, struct buf *out)
+{
+	struct span near = span_first(in, max + LINE_SLACK);
+	size_t end = span_find(near, '\n');
+
+	if (end == near.len && near.len < max + LINE_SLACK)
+		return 0;
+	if (session->state == STATE_AUTH)
+		session_auth_end(session);
+	session->progress++;
+	if (end < near.len && in.p[end - 1] == '\r') {
+		session_error(session, out, 500, "Error: line too long");
+		return end + 1;
+	}
+	session_reply(session, out, 500, "Error: line too long");
+	session->want = SESSION_CLOSE;
+	return in.len;
+}
+
 static size_t
 bad_line(struct session *session, struct span in, size_t used, size_t max, struct buf *out)
 {
-	char text[128];
-
-	if (used > max) { /* no line end within the limit */
-		size_t end = span_find(in, '\n');
-
-		if (end == in.len && in.len < max + 65536)
-			return 0; /* wait for its end, up to a point */
-		if (session->state == STATE_AUTH)
-			session_auth_end(session);
-		session_error(session, out, 500, "Error: line too long");
-		session->progress++;
-		if (end == in.len)
-			session->want = SESSION_CLOSE;
-		return end == in.len ? in.len : end + 1;
-	}
-	(void)snprintf(text, sizeof text,
+	if (used > max)
+		return long_line(session, in, max, out);
+	session_reply(session, out, 501,
 	    "Syntax error at character position %zu. CR and LF must be CRLF paired.  See RFC 2821 "
 	    "#2.7.1.",
 	    used);
-	session_reply(session, out, 501, "%s", text);
 	session->want = SESSION_CLOSE;
 	return in.len;
 }

@@ -647,6 +647,7 @@ static void
 test_long_lines(void **state)
 {
 	static char packet[80 * 1024];
+	struct fake fake;
 
 	(void)state;
 	memset(packet, 'x', sizeof packet);
@@ -659,6 +660,24 @@ test_long_lines(void **state)
 	memset(packet + 2049, 'x', 12);
 	memcpy(packet + 3000, "\r\nNOOP\r\nNOOP\r\n", 15);
 	check(&IN_TLS, "", packet, "500 Error: line too long\r\n" OK OK);
+	/* Too long and ended by a bare LF: what follows is not run either. */
+	memcpy(packet + 3000, "x\nNOOP\r\nNOOP\r\n", 15);
+	check(&IN_TLS, "", packet, "500 Error: line too long\r\n<close>\r\n");
+	/* Without an end it is not kept for ever, whether it comes at once or in drops. */
+	memset(packet, 'x', sizeof packet);
+	check_bytes(&IN_TLS, "", span_make(packet, sizeof packet),
+	    "500 Error: line too long\r\n<close>\r\n");
+	packet[sizeof packet - 2] = '\r';
+	packet[sizeof packet - 1] = '\n';
+	check_bytes(&IN_TLS, "", span_make(packet, sizeof packet),
+	    "500 Error: line too long\r\n<close>\r\n");
+	begin(&fake, &IN_TLS, "");
+	fake_say(&fake, span_make(packet, sizeof packet), 1000);
+	assert_true(fake.most_input <= 2048 + 64 * 1024);
+	fake_end(&fake);
+	/* The reply is not lost when it would be delayed. */
+	check_bytes(&IN_TLS, "FOOBAR\r\nFOOBAR\r\nFOOBAR\r\n", span_make(packet, sizeof packet - 2),
+	    "500 Error: line too long\r\n<close>\r\n");
 }
 
 static void
