@@ -538,7 +538,7 @@ feed_line(struct session *session, struct span in, struct buf *out)
 	struct span line;
 	enum rc rc;
 
-	if (in.p[0] == 0x16 && session->state == STATE_START && !session->in_tls) {
+	if (in.p[0] == 0x16 && !session->in_tls) {
 		session->want = SESSION_CLOSE; /* a TLS record where a command belongs */
 		return in.len;
 	}

@@ -694,6 +694,8 @@ test_other_protocols(void **state)
 	}
 	check_bytes(
 	    &IN_CLEAR, "", SPAN_LIT("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), "<close>\r\n");
+	check_bytes(&IN_CLEAR, "EHLO c\r\n", SPAN_LIT("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03"),
+	    "<close>\r\n");
 }
 
 /* ------------------------------------------------------------------ misbehaviour -------------- */
