@@ -19,7 +19,7 @@ enum {
 	COMMAND_MAX = 2048,	 /* RFC 5321 4.5.3.1.4 asks for 512; MAIL's parameters need more */
 	ERRORS_DELAYED_FROM = 4, /* each error from this one on costs time */
 	ERRORS_MAX = 20,
-	IDLE_COMMANDS_MAX = 100, /* NOOP, RSET and the like without a message in between */
+	IDLE_COMMANDS_MAX = 100, /* NOOP, RSET, EHLO and the like without a message in between */
 	ERROR_DELAY_STEP_MS = 500,
 	ERROR_DELAY_MAX_MS = 5000,
 	HELO_KEPT = 255
@@ -57,6 +57,13 @@ session_say_later(struct session *session, int64_t delay_ms, bool close, int cod
 	session->want = SESSION_PAUSE;
 }
 
+static void
+too_many_errors(struct session *session, struct buf *out)
+{
+	session_reply(session, out, 421, "Too many errors, closing connection");
+	session->want = SESSION_CLOSE;
+}
+
 void
 session_error(struct session *session, struct buf *out, int code, const char *text)
 {
@@ -64,8 +71,7 @@ session_error(struct session *session, struct buf *out, int code, const char *te
 
 	session->errors++;
 	if (session->errors > ERRORS_MAX) {
-		session_reply(session, out, 421, "Too many errors, closing connection");
-		session->want = SESSION_CLOSE;
+		too_many_errors(session, out);
 		return;
 	}
 	if (session->errors < ERRORS_DELAYED_FROM) {
@@ -212,6 +218,10 @@ take_helo(struct session *session, const struct command *command, struct buf *ou
 	if (command->arg.len == 0) {
 		session_error(
 		    session, out, 501, ehlo ? "Syntax: EHLO hostname" : "Syntax: HELO <hostname>");
+		return false;
+	}
+	if (++session->idle_commands > IDLE_COMMANDS_MAX && ++session->errors > ERRORS_MAX) {
+		too_many_errors(session, out);
 		return false;
 	}
 	free(session->helo);

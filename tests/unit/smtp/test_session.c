@@ -732,7 +732,7 @@ test_errors(void **state)
 static void
 test_idle_commands(void **state)
 {
-	static const char *const lines[] = { "NOOP\r\n", "RSET\r\n", "HELP\r\n" };
+	static const char *const lines[] = { "EHLO c\r\n", "NOOP\r\n", "RSET\r\n", "HELP\r\n" };
 	struct fake fake;
 
 	(void)state;
