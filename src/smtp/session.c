@@ -368,7 +368,6 @@ on_rcpt(struct session *session, const struct command *command, struct buf *out)
 static void
 idle_command(struct session *session, struct buf *out, int code, const char *text)
 {
-	session->progress++;
 	if (++session->idle_commands > IDLE_COMMANDS_MAX)
 		session_error(session, out, code, text);
 	else
@@ -557,6 +556,8 @@ feed_line(struct session *session, struct span in, struct buf *out)
 		return 0;
 	if (rc != RC_OK)
 		return bad_line(session, in, used, max, out);
+	session
+	    ->progress++; /* a whole line: the next one has time of its own, whatever came of this */
 	if (session->state == STATE_AUTH)
 		session_auth_line(session, line, out);
 	else

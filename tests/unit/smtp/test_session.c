@@ -772,6 +772,9 @@ test_time(void **state)
 	assert_int_equal(session_progress(fake.session), before); /* a drip is no progress */
 	say(&fake, "P\r\n");
 	assert_int_not_equal(session_progress(fake.session), before);
+	before = session_progress(fake.session);
+	say(&fake, "FOOBAR\r\n"); /* nor is it silence */
+	assert_int_not_equal(session_progress(fake.session), before);
 	say(&fake, LOG_IN);
 	assert_int_equal(session_deadline_ms(fake.session), 300000);
 	say(&fake, ENVELOPE "DATA\r\n");
