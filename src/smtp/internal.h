@@ -45,7 +45,8 @@ struct session {
 	struct dot_decoder dots;
 	struct buf pending; /* content on its way to the file */
 	bool spilled, content_over, spill_failed;
-	int64_t budget; /* bytes of content memory asked for */
+	bool header_kept; /* of a message that goes to a file: what is in memory holds the header */
+	int64_t budget;	  /* bytes of content memory asked for */
 	uint64_t progress;
 };
 

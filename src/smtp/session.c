@@ -105,6 +105,7 @@ session_end_mail(struct session *session)
 	session->mail = NULL;
 	buf_free(&session->pending);
 	session->spilled = session->content_over = session->spill_failed = false;
+	session->header_kept = false;
 	if (session->budget > 0)
 		(void)session->options.host->budget(session->options.arg, -session->budget);
 	session->budget = 0;

@@ -818,7 +818,7 @@ say_message(struct fake *fake, size_t size, size_t piece)
 static void
 check_large(const struct fake *like, size_t size, const char *want)
 {
-	static const size_t pieces[] = { 4096, 61 };
+	static const size_t pieces[] = { SIZE_MAX, 4096, 61 };
 
 	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
 		struct buf text = BUF_EMPTY;
@@ -865,6 +865,40 @@ test_spill(void **state)
 	config = must_parse(CONFIG "spool: { memory_body = \"1M\"; };");
 	check_large(&poor, 90000, HANDED ACCEPTED OK);
 	check_large(&poor, 300000, FULL OK);
+	config_unref(config);
+	config = old;
+}
+
+/* However little of a message is kept in memory, its header is there whole: what is cut off would become body. */
+static void
+test_spill_header(void **state)
+{
+	static const size_t pieces[] = { SIZE_MAX, 5000, 1 };
+	struct config *old = config;
+
+	(void)state;
+	config = must_parse(CONFIG "spool: { memory_body = \"4K\"; };");
+	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+		struct buf text = BUF_EMPTY;
+		struct fake fake;
+
+		for (int k = 0; k < 300; k++)
+			buf_addf(&text, "X-Field-%d: %060d\r\n", k, k);
+		buf_addf(&text, "From: a@example.com\r\n\r\n");
+		for (int k = 0; k < 1000; k++)
+			buf_addf(&text, "%060d\r\n", k);
+		begin(&fake, &IN_TLS, TO_DATA);
+		fake_say(&fake, buf_span(&text), pieces[i]);
+		say(&fake, ".\r\n");
+		check_out(&fake, HANDED ACCEPTED);
+		assert_true(span_eq(buf_span(&fake.content), buf_span(&text)));
+		assert_true(fake.in_submission);
+		/* Not much more than the header, though. */
+		assert_true(pieces[i] == SIZE_MAX || fake.kept < 30000);
+		assert_int_equal(fake.budget_used, 0);
+		fake_end(&fake);
+		buf_free(&text);
+	}
 	config_unref(config);
 	config = old;
 }
@@ -996,6 +1030,7 @@ main(void)
 		cmocka_unit_test(test_idle_commands),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_spill),
+		cmocka_unit_test(test_spill_header),
 		cmocka_unit_test(test_spill_late),
 		cmocka_unit_test(test_nothing_kept),
 		cmocka_unit_test(test_free_anywhere),
