@@ -10,4 +10,5 @@ include tests/unit/sign/local.mk
 include tests/unit/config/local.mk
 include tests/unit/dns/local.mk
 include tests/unit/smtp/local.mk
+include tests/unit/delivery/local.mk
 endif
