@@ -321,6 +321,23 @@ test_auth(void **state)
 	check(&like, GREETING "250-mx\r\n250 AUTH=PLAIN\r\n", EHLO AUTH_LINE, NOTHING, CLIENT_AUTH);
 }
 
+/* The password never goes out in clear, whatever the policy says. */
+static void
+test_auth_in_clear(void **state)
+{
+	static const enum config_tls_policy policies[] = { TLS_POLICY_NONE,
+		TLS_POLICY_OPPORTUNISTIC, TLS_POLICY_REQUIRE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+		struct dialog like = {
+			.tls = policies[i], .username = "user", .password = "secret"
+		};
+
+		check(&like, GREETING AUTH_OFFER, EHLO, NOTHING, CLIENT_OVER);
+	}
+}
+
 /* ------------------------------------------------------------------ one mail ------------------ */
 
 static void
@@ -695,6 +712,7 @@ main(void)
 		cmocka_unit_test(test_starttls),
 		cmocka_unit_test(test_tls_required),
 		cmocka_unit_test(test_auth),
+		cmocka_unit_test(test_auth_in_clear),
 		cmocka_unit_test(test_limits_of_the_host),
 		cmocka_unit_test(test_mixed_recipients),
 		cmocka_unit_test(test_all_refused),
