@@ -10,5 +10,7 @@ include tests/unit/sign/local.mk
 include tests/unit/config/local.mk
 include tests/unit/dns/local.mk
 include tests/unit/smtp/local.mk
+include tests/unit/queue/local.mk
+include tests/unit/account/local.mk
 include tests/unit/delivery/local.mk
 endif
