@@ -232,6 +232,24 @@ test_refund(void **state)
 	end(&w);
 }
 
+/* The minute has passed between the count and the refund. */
+static void
+test_refund_later(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, "accounts = ({ name = \"a\"; quota_24h = 30; });");
+	check_take(&w, "a", 20, "");
+	pass(90 * SECOND);
+	check_take(&w, "a", 5, "");
+	account_refund(account_find(w.accounts, "a"), 20);
+	assert_int_equal(sent(&w, "a"), 5);
+	check_take(&w, "a", 25, "");
+	check_take(&w, "a", 1, QUOTA_TEXT);
+	end(&w);
+}
+
 /* ------------------------------------------------------------------ quota --------------------- */
 
 static void
@@ -437,6 +455,7 @@ main(void)
 		cmocka_unit_test(test_rate_debt),
 		cmocka_unit_test(test_rate_changes),
 		cmocka_unit_test(test_refund),
+		cmocka_unit_test(test_refund_later),
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_clock_moves),
 		cmocka_unit_test(test_may_send),
