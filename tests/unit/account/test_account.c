@@ -429,6 +429,27 @@ test_damage(void **state)
 	end(&w);
 }
 
+/* A line from a day to come (the clock was wrong once, or the file is damaged) would hold the window there for ever. */
+static void
+test_future(void **state)
+{
+	struct world w;
+	char text[100];
+
+	(void)state;
+	begin(&w, TWO);
+	accounts_free(w.accounts);
+	(void)snprintf(text, sizeof text, "%" PRId64 " a 90\n", START_US / SECOND / 60 + 5000000);
+	write_file(&w, text);
+	open_accounts(&w);
+	assert_int_equal(sent(&w, "a"), 0);
+	for (int day = 0; day < 5; day++) {
+		check_take(&w, "a", 100, "");
+		pass(24 * 3600 * (int64_t)SECOND);
+	}
+	end(&w);
+}
+
 static void
 test_usage_ring(void **state)
 {
@@ -462,6 +483,7 @@ main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_crash),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_future),
 		cmocka_unit_test(test_usage_ring),
 	};
 
