@@ -222,6 +222,23 @@ test_what_comes_back(void **state)
 	message_unref(m);
 }
 
+/* A small message whose body is in a file: its body is not at hand, so it must not look as if it had none. */
+static void
+test_body_in_file(void **state)
+{
+	struct message *m = original(HEADER, ""), *r;
+
+	(void)state;
+	m->file_fd = dup(STDERR_FILENO);
+	m->file_size = 10000;
+	m->size += m->file_size;
+	r = report(m, RC_OK);
+	assert_true(holds(r, "text/rfc822-headers"));
+	assert_false(holds(r, "message/rfc822\r\n"));
+	message_unref(r);
+	message_unref(m);
+}
+
 static int
 set_up(void **state)
 {
@@ -246,6 +263,7 @@ main(void)
 		cmocka_unit_test(test_no_report),
 		cmocka_unit_test(test_notify),
 		cmocka_unit_test(test_what_comes_back),
+		cmocka_unit_test(test_body_in_file),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
