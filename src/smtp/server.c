@@ -512,7 +512,7 @@ host_budget(void *arg, int64_t bytes)
 {
 	struct client *client = arg;
 	struct smtp_server *server = client->server;
-	int64_t total = (server->body_bytes += bytes);
+	int64_t total = atomic_fetch_add(&server->body_bytes, bytes) + bytes;
 
 	if (bytes > 0 && total > client->context->config->spool.body_budget_bytes) {
 		server->body_bytes -= bytes;
