@@ -12,25 +12,45 @@
 
 struct control;
 
+/* What only the daemon as a whole knows; all borrowed until the loop goes on. */
+struct control_daemon {
+	struct config *config; /* the running one */
+	const char *config_path;
+	int64_t started_ms; /* wall clock */
+	uint64_t sessions;  /* SMTP sessions open now */
+	/* The last reload: 0 when there was none, and its result as control_reload_callback has it. */
+	int64_t reload_ms;
+	enum rc reload_rc;
+	struct span reload_text;
+};
+
+/* RC_OK with the names of settings that wait for a restart, or anything else with the errors, as lines of text. */
+typedef void control_reload_callback(void *arg, enum rc rc, struct span text);
+
 /* What the routes work on; borrowed, outlives the control object. */
 struct control_context {
 	struct loop *core;
-	struct queue *queue;
+	struct worker_pool *workers;
 	struct spool *spool;
 	struct accounts *accounts;
+	struct queue *queue;
 	struct submit *submit;
-	struct worker_pool *workers;
-	struct config *(*config)(void *arg); /* the running one, borrowed */
-	/* Start a reload; the answer comes later: RC_OK, or RC_BAD with the errors as text lines. */
-	void (*reload)(
-	    void *arg, void (*done)(void *done_arg, enum rc rc, struct span text), void *done_arg);
-	/* SMTP sessions open now. */
-	uint64_t (*sessions)(void *arg);
+	void (*daemon)(void *arg, struct control_daemon *out);
+	/* Start a reload; the callback comes once, later. */
+	void (*reload)(void *arg, control_reload_callback *callback, void *callback_arg);
 	void *arg;
 };
 
+/* Makes the socket at `path` with that mode, in a directory that is made when it is missing; a socket file that nobody
+ * listens on any more is replaced. RC_DENY: another process listens there. Blocks shortly: at start. */
 MUST_CHECK enum rc control_new(const struct control_context *context, const char *path, int mode,
     struct control **out, struct why *why);
+
+/* Take no more changes, end listings. on_idle is called when every answer that was still owed is out. */
+void control_stop(struct control *control, void (*on_idle)(void *arg), void *arg);
+
+/* Closes every connection and removes the socket file. What calls under way are still waiting for ends without an
+ * answer. NULL is fine. */
 void control_free(struct control *control);
 
 #endif

@@ -1,8 +1,8 @@
 /* main/app.c - start, reload, stop.
  *
- * Start: threads and loops, spool and replay, then deliveries, then listeners, then READY=1.
- * Stop: listeners and sessions end, submissions under way are stored, attempts under way finish (at most STOP_MS, then they
- * are cut and count as unknown), then the spool is closed. */
+ * Start: threads and loops, spool and replay, then deliveries, then listeners and the control socket, then READY=1.
+ * Stop: listeners and sessions end, the control socket takes no more changes, submissions under way are stored,
+ * attempts under way finish (at most STOP_MS, then they are cut and count as unknown), then the spool is closed. */
 #include "config.h"
 
 #include "main/app.h"
@@ -20,6 +20,7 @@
 #include <event2/event.h>
 
 #include "event/event.h"
+#include "http/control.h"
 #include "main/notify.h"
 #include "smtp/server.h"
 #include "util/clock.h"
@@ -54,13 +55,20 @@ struct app {
 	struct queue *queue;
 	struct submit *submit;
 	struct smtp_server *smtp;
+	struct control *control; /* NULL: no socket is configured */
 	struct event *signals[8];
 	size_t signal_count;
 	unsigned char secret[SECRET_LEN];
 
-	bool stopping, cut, sessions_over, queue_idle;
+	bool stopping, cut, sessions_over, control_idle, queue_idle;
 	struct timer stop_timer, tls_timer, status_timer, watchdog_timer;
-	bool reloading;
+	/* One reload at a time. A wish that comes meanwhile may mean files the running one has read already, so
+	 * another one follows. */
+	bool reloading, reload_again;
+	struct list reload_waiters; /* for the next one */
+	int64_t started_ms, reload_ms;
+	enum rc reload_rc;
+	struct buf reload_text; /* of the last one: errors, or what needs a restart */
 	uint64_t sent_before;
 
 	/* Watchdog: a message that goes round every loop, and one job through the pool. */
@@ -252,6 +260,29 @@ make_smtp(struct app *app, struct why *why)
 	return rc == RC_OK ? smtp_server_listen(app->smtp, notify_next_socket, NULL, why) : rc;
 }
 
+static void control_asks(void *arg, struct control_daemon *out);
+static void control_reload(void *arg, control_reload_callback *callback, void *callback_arg);
+
+static enum rc
+make_control(struct app *app, struct why *why)
+{
+	const struct config *config = app->now.config;
+	struct control_context context = { .core = app->core,
+		.workers = app->workers,
+		.spool = app->spool,
+		.accounts = app->accounts,
+		.queue = app->queue,
+		.submit = app->submit,
+		.daemon = control_asks,
+		.reload = control_reload,
+		.arg = app };
+
+	if (config->control.socket[0] == '\0')
+		return RC_OK;
+	return control_new(
+	    &context, config->control.socket, (int)config->control.mode, &app->control, why);
+}
+
 static enum rc
 make_all(struct app *app, struct why *why)
 {
@@ -282,16 +313,25 @@ make_all(struct app *app, struct why *why)
 		rc = replay(app, why);
 	if (rc == RC_OK)
 		queue_start(app->queue);
-	return rc == RC_OK ? make_smtp(app, why) : rc;
+	if (rc == RC_OK)
+		rc = make_smtp(app, why);
+	return rc == RC_OK ? make_control(app, why) : rc;
 }
 
 /* ------------------------------------------------------------------ reload -------------------- */
+
+struct reload_waiter {
+	struct list node;
+	control_reload_callback *callback;
+	void *arg;
+};
 
 struct reload {
 	struct worker_job job;
 	struct app *app;
 	struct snapshot snapshot;
-	struct buf errors;
+	struct buf text; /* errors, or the settings that need a restart */
+	struct list waiters;
 	enum rc rc;
 };
 
@@ -300,24 +340,23 @@ reload_work(struct worker_job *job)
 {
 	struct reload *reload = container_of(job, struct reload, job);
 
-	reload->rc = snapshot_load(reload->app->path, &reload->snapshot, &reload->errors);
+	reload->rc = snapshot_load(reload->app->path, &reload->snapshot, &reload->text);
 }
 
 static void
-log_errors(const struct buf *errors)
+log_lines(enum log_level level, const struct buf *text, const char *after)
 {
-	struct span rest = buf_span(errors), line;
+	struct span rest = buf_span(text), line;
 
 	while (span_next(&rest, '\n', &line))
 		if (line.len > 0)
-			log_line(LOG_LEVEL_ERROR, "config", "%.*s", SPAN_ARG(line));
+			log_line(level, "config", "%.*s%s", SPAN_ARG(line), after);
 }
 
 static enum rc
-apply(struct app *app, struct snapshot *next)
+apply(struct app *app, struct snapshot *next, struct buf *restart)
 {
 	struct why why = WHY_EMPTY;
-	struct buf restart = BUF_EMPTY;
 
 	if (smtp_server_configure(app->smtp, next->config, next->credentials, next->tls_server) !=
 	    RC_OK)
@@ -332,20 +371,27 @@ apply(struct app *app, struct snapshot *next)
 	spool_set_reserve(app->spool, (uint64_t)next->config->spool.reserve_bytes);
 	event_configure(next->config->log.recipients);
 	log_open(next->config->log.sink, next->config->log.level);
-	config_diff_restart(app->now.config, next->config, &restart);
-	if (buf_len(&restart) > 0) {
-		struct span rest = buf_span(&restart), line;
-
-		while (span_next(&rest, '\n', &line))
-			if (line.len > 0)
-				log_line(LOG_LEVEL_WARNING, "config",
-				    "%.*s: takes effect after a restart", SPAN_ARG(line));
-	}
-	buf_free(&restart);
+	config_diff_restart(app->now.config, next->config, restart);
+	log_lines(LOG_LEVEL_WARNING, restart, ": takes effect after a restart");
 	snapshot_free(&app->now);
 	app->now = *next;
 	*next = (struct snapshot){ 0 };
 	return RC_OK;
+}
+
+static void begin_reload(struct app *app);
+
+static void
+tell_waiters(struct list *waiters, enum rc rc, struct span text)
+{
+	struct list *node;
+
+	while ((node = list_pop(waiters)) != NULL) {
+		struct reload_waiter *waiter = container_of(node, struct reload_waiter, node);
+
+		waiter->callback(waiter->arg, rc, text);
+		free(waiter);
+	}
 }
 
 static void
@@ -355,19 +401,27 @@ reload_done(struct worker_job *job)
 	struct app *app = reload->app;
 
 	app->reloading = false;
-	if (reload->rc == RC_OK && !app->stopping)
-		reload->rc = apply(app, &reload->snapshot);
+	if (app->stopping)
+		reload->rc = RC_LATER;
+	if (reload->rc == RC_OK)
+		reload->rc = apply(app, &reload->snapshot, &reload->text);
 	if (reload->rc == RC_OK) {
 		log_line(LOG_LEVEL_INFO, "config", "reloaded: %s", app->path);
 	} else {
-		log_errors(&reload->errors);
+		log_lines(LOG_LEVEL_ERROR, &reload->text, "");
 		log_line(LOG_LEVEL_ERROR, "config", "%s: the running configuration is unchanged",
 		    app->path);
 	}
+	app->reload_ms = clock_wall_ms();
+	app->reload_rc = reload->rc;
+	buf_free(&app->reload_text);
+	app->reload_text = reload->text;
+	tell_waiters(&reload->waiters, reload->rc, buf_span(&app->reload_text));
 	notify_send("READY=1");
 	snapshot_free(&reload->snapshot);
-	buf_free(&reload->errors);
 	free(reload);
+	if (app->reload_again)
+		begin_reload(app);
 }
 
 static void
@@ -375,19 +429,28 @@ begin_reload(struct app *app)
 {
 	struct reload *reload;
 
-	if (app->reloading || app->stopping)
+	if (app->reloading) {
+		app->reload_again = true;
 		return;
-	reload = calloc(1, sizeof *reload);
-	if (reload == NULL)
+	}
+	app->reload_again = false;
+	reload = app->stopping ? NULL : calloc(1, sizeof *reload);
+	if (reload == NULL) {
+		tell_waiters(&app->reload_waiters, RC_LATER, SPAN_EMPTY);
 		return;
+	}
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
 	app->reloading = true;
 	reload->app = app;
+	list_init(&reload->waiters);
+	list_move_all(&reload->waiters, &app->reload_waiters);
 	reload->job.home = app->core;
 	reload->job.work = reload_work;
 	reload->job.done = reload_done;
 	if (worker_submit(app->workers, &reload->job) != RC_OK) {
 		app->reloading = false;
+		tell_waiters(&reload->waiters, RC_LATER, SPAN_EMPTY);
+		notify_send("READY=1");
 		free(reload);
 	}
 }
@@ -404,6 +467,38 @@ on_tls_look(void *arg)
 		app->now.tls_stamp = tls_server_files_stamp(app->now.config);
 		begin_reload(app);
 	}
+}
+
+/* ------------------------------------------------------------------ control socket ------------ */
+
+static void
+control_asks(void *arg, struct control_daemon *out)
+{
+	const struct app *app = arg;
+
+	*out = (struct control_daemon){ .config = app->now.config,
+		.config_path = app->path,
+		.started_ms = app->started_ms,
+		.sessions = smtp_server_sessions(app->smtp),
+		.reload_ms = app->reload_ms,
+		.reload_rc = app->reload_rc,
+		.reload_text = buf_span(&app->reload_text) };
+}
+
+static void
+control_reload(void *arg, control_reload_callback *callback, void *callback_arg)
+{
+	struct app *app = arg;
+	struct reload_waiter *waiter = calloc(1, sizeof *waiter);
+
+	if (waiter == NULL) {
+		callback(callback_arg, RC_LATER, SPAN_EMPTY);
+		return;
+	}
+	waiter->callback = callback;
+	waiter->arg = callback_arg;
+	list_add_tail(&app->reload_waiters, &waiter->node);
+	begin_reload(app);
 }
 
 /* ------------------------------------------------------------------ status and watchdog ------- */
@@ -495,7 +590,7 @@ on_watchdog(void *arg)
 static void
 check_stopped(struct app *app)
 {
-	if (app->sessions_over && app->queue_idle)
+	if (app->sessions_over && app->control_idle && app->queue_idle)
 		loop_stop(app->core);
 }
 
@@ -515,6 +610,15 @@ on_sessions_over(void *arg)
 
 	/* Nothing new can come in: what is stored now is stored. */
 	app->sessions_over = true;
+	check_stopped(app);
+}
+
+static void
+on_control_idle(void *arg)
+{
+	struct app *app = arg;
+
+	app->control_idle = true;
 	check_stopped(app);
 }
 
@@ -545,6 +649,10 @@ begin_stop(struct app *app)
 	notify_send("STOPPING=1");
 	timer_cancel(&app->tls_timer);
 	timer_set(&app->stop_timer, STOP_MS);
+	if (app->control != NULL)
+		control_stop(app->control, on_control_idle, app);
+	else
+		app->control_idle = true;
 	smtp_server_stop(app->smtp, on_sessions_over, app);
 	queue_stop(app->queue, on_queue_idle, app);
 }
@@ -612,6 +720,7 @@ watch_signals(struct app *app, struct why *why)
 static void
 free_all(struct app *app)
 {
+	control_free(app->control);
 	stop_loops(app); /* their last messages run: sessions and channels go */
 	if (app->core != NULL) {
 		timer_cancel(&app->stop_timer);
@@ -632,6 +741,7 @@ free_all(struct app *app)
 		event_free(app->signals[i]);
 	loop_free(app->core);
 	snapshot_free(&app->now);
+	buf_free(&app->reload_text);
 	crypto_wipe(app->secret, sizeof app->secret);
 }
 
@@ -653,11 +763,12 @@ exit_status(enum rc rc, const struct why *why)
 int
 app_run(const char *path, struct snapshot *snapshot)
 {
-	struct app app = { .path = path, .now = *snapshot };
+	struct app app = { .path = path, .now = *snapshot, .started_ms = clock_wall_ms() };
 	struct why why = WHY_EMPTY;
 	enum rc rc;
 
 	*snapshot = (struct snapshot){ 0 };
+	list_init(&app.reload_waiters);
 	log_open(app.now.config->log.sink, app.now.config->log.level);
 	event_configure(app.now.config->log.recipients);
 	rc = make_all(&app, &why);

@@ -109,6 +109,7 @@ struct queue {
 	uint32_t generation; /* counts configurations */
 	struct map sites;
 	struct list messages;
+	struct list cursors;
 	struct heap deferred;
 	struct timer due_timer, sweep_timer, later_timer;
 	struct list idle_slots, busy_slots, starved, later;
@@ -119,6 +120,11 @@ struct queue {
 	void (*on_idle)(void *arg);
 	void *on_idle_arg;
 };
+
+/* view.c: before the message leaves queue->messages. */
+void cursors_leave(struct queue *queue, const struct queue_message *message);
+/* The queue is being freed: its cursors are at their end. */
+void cursors_end(struct queue *queue);
 
 /* queue.c */
 void queue_discard(struct queue_message *message); /* nothing is left to do: recorded, freed */

@@ -215,8 +215,10 @@ queue_message_free(struct queue_message *m)
 	struct queue_item *item;
 
 	message_cool(m);
-	if (!list_is_empty(&m->node))
+	if (!list_is_empty(&m->node)) {
+		cursors_leave(queue, m);
 		queue->message_count--;
+	}
 	list_del(&m->node);
 	while ((item = m->items) != NULL) {
 		m->items = item->next;
@@ -608,6 +610,7 @@ queue_new(const struct queue_options *options, struct config *config, struct tls
 	queue->config = config_ref(config);
 	queue->tls_client = tls_client_ref(tls_client);
 	list_init(&queue->messages);
+	list_init(&queue->cursors);
 	list_init(&queue->idle_slots);
 	list_init(&queue->busy_slots);
 	list_init(&queue->starved);
@@ -659,6 +662,7 @@ queue_free(struct queue *queue)
 		return;
 	timer_cancel(&queue->due_timer);
 	timer_cancel(&queue->sweep_timer);
+	cursors_end(queue);
 	timer_cancel(&queue->later_timer);
 	sites_stop_lookups(queue);
 	while ((node = queue->messages.next) != &queue->messages)

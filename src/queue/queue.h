@@ -53,7 +53,11 @@ MUST_CHECK enum rc queue_submit(struct queue *queue, struct message *message,
 
 /* ---- for the control interface ---- */
 
+struct queue_message;
+
+/* Borrowed from the message: good until the loop goes on. */
 struct queue_view {
+	struct queue_message *message;
 	const struct message_id *id;
 	uint64_t sequence;
 	int64_t accepted_ms, due_ms; /* wall clock; due of the next item, 0: at once */
@@ -63,18 +67,36 @@ struct queue_view {
 	unsigned attempts, recipients, open;
 	const char *reason; /* last outcome of the first open item, or "" */
 };
-/* Messages in order of acceptance; stops when `each` returns false. */
-void queue_each(
-    struct queue *queue, bool (*each)(void *arg, const struct queue_view *view), void *arg);
 
-/* `id`: a message id, or the queue id of the log. NULL: no such message. */
-struct queue_message;
+/* Walks the messages in order of acceptance, over as many rounds of the loop as the caller likes: messages may come
+ * and go meanwhile; one that is there all the time is seen exactly once. When the queue is freed, the cursor is at its end. */
+struct queue_cursor;
+struct queue_cursor *queue_cursor_new(struct queue *queue); /* NULL: out of memory */
+bool queue_cursor_next(struct queue_cursor *cursor, struct queue_view *out); /* false: the end */
+void queue_cursor_free(struct queue_cursor *cursor);			     /* NULL is fine */
+
+/* `id`: a message id (a walk over the queue), or the queue id of the log (at once). NULL: no such message. */
 struct queue_message *queue_find(struct queue *queue, struct span id);
 void queue_view(struct queue_message *message, struct queue_view *out);
+/* Whether anything of the message waits at that site. */
+bool queue_is_at_site(const struct queue_message *message, struct span site);
+
+/* One recipient, by its index in the message; its address is in the spool (queue_load). */
+struct queue_recipient_view {
+	const char *state;  /* "active", "deferred", "done" */
+	const char *site;   /* "" when done */
+	const char *reason; /* last outcome, or "" */
+	int64_t due_ms;	    /* wall clock; 0: at once, or done */
+	unsigned attempts;
+};
+void queue_view_recipient(
+    const struct queue_message *message, size_t index, struct queue_recipient_view *out);
+
 /* Read it back from the spool: RC_LATER when that cannot be started. */
 MUST_CHECK enum rc queue_load(
     struct queue_message *message, spool_load_callback *callback, void *arg);
-void queue_retry(struct queue_message *message); /* everything deferred is due now */
+/* Everything deferred is due now; false when nothing was. */
+bool queue_retry(struct queue_message *message);
 /* Give the message up without a report to anyone. RC_LATER when an attempt is under way. */
 MUST_CHECK enum rc queue_drop(struct queue_message *message);
 

@@ -402,6 +402,23 @@ struct waiting { /* an item whose message is in memory and that waits for the ho
 	struct message *message;
 };
 
+/* A reload came while the hosts were looked up: they may be those of a route that is gone. */
+static void
+start_again(struct site *site)
+{
+	struct list again, *node;
+
+	list_init(&again);
+	list_move_all(&again, &site->waiting);
+	while ((node = list_pop(&again)) != NULL) {
+		struct waiting *w = container_of(node, struct waiting, node);
+
+		start(w->item, w->message);
+		message_unref(w->message);
+		free(w);
+	}
+}
+
 static void
 on_hosts(void *arg, struct mx_result *result)
 {
@@ -410,6 +427,8 @@ on_hosts(void *arg, struct mx_result *result)
 
 	site->lookup = NULL;
 	drop_hosts(site);
+	if (site->policy == NULL)
+		start_again(site);
 	if (result->status == MX_OK)
 		site->hosts = mx_result_ref(result);
 	while ((node = list_pop(&site->waiting)) != NULL) {

@@ -577,6 +577,12 @@ spool_large_discard(struct spool *spool, const char *name)
 	(void)unlinkat(spool->large_dirfd, name, 0);
 }
 
+struct spool_entry *
+spool_find(const struct spool *spool, uint64_t sequence)
+{
+	return index_get(&spool->index, sequence);
+}
+
 void
 spool_stats(const struct spool *spool, struct spool_stats *out)
 {

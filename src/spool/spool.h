@@ -93,6 +93,9 @@ typedef void spool_load_callback(void *arg, struct message *message, const struc
 MUST_CHECK enum rc spool_load(
     struct spool *spool, const struct spool_entry *entry, spool_load_callback *callback, void *arg);
 
+/* The live message of that number, committed or still on its way to the disk; NULL: none. */
+struct spool_entry *spool_find(const struct spool *spool, uint64_t sequence);
+
 /* From now on. */
 void spool_set_reserve(struct spool *spool, uint64_t reserve_bytes);
 

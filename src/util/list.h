@@ -58,6 +58,16 @@ list_pop(struct list *head)
 	return node;
 }
 
+/* Everything in `from` to the end of `to`. */
+static inline void
+list_move_all(struct list *to, struct list *from)
+{
+	struct list *node;
+
+	while ((node = list_pop(from)) != NULL)
+		list_add_tail(to, node);
+}
+
 #define LIST_FOREACH(node, head) \
 	for (struct list *node = (head)->next; node != (head); node = node->next)
 #define LIST_FOREACH_SAFE(node, head) \

@@ -211,7 +211,7 @@ static const struct {
 	    "t:1:26: certificate is missing in certificate \"default\"; it must be an absolute "
 	    "path\n" },
 	{ "listeners = ( { name = \"a\"; port = 65536; } );",
-	    "t:1:29: port in listener \"a\" must be a whole number from 1 to 65535, not 65536\n" },
+	    "t:1:29: port in listener \"a\" must be a whole number from 0 to 65535, not 65536\n" },
 	/* grammar */
 	{ "loops = 1;\nsmtp = {\n", "t:2:8: this \"{\" is never closed\n" },
 	{ "accounts = (\n { name = \"a\"; \n);",

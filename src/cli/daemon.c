@@ -1,0 +1,180 @@
+/* cli/daemon.c - ping, status, reload. */
+#include "config.h"
+
+#include "cli/cli.h"
+#include "cli/format.h"
+
+enum {
+	PING_S = 10
+};
+
+static struct buf
+target(const char *path)
+{
+	struct buf out = BUF_EMPTY;
+
+	buf_addf(&out, "%s", path);
+	return out;
+}
+
+int
+cmd_ping(const struct args *args)
+{
+	struct buf to = target("/v1/ping"), body = BUF_EMPTY;
+	struct request request = { .method = "GET", .target = &to, .timeout_s = PING_S };
+	int status = client_call(args, &request, &body);
+
+	if (status == EX_OK && wants_json(args))
+		return print_buf(&body);
+	if (status == EX_OK)
+		(void)printf("The daemon answers.\n");
+	buf_free(&body);
+	return status;
+}
+
+/* ------------------------------------------------------------------ status -------------------- */
+
+static long long
+number(const json_t *object, const char *name)
+{
+	return (long long)json_integer_value(json_object_get(object, name));
+}
+
+static const char *
+text(const json_t *object, const char *name)
+{
+	const char *value = json_string_value(json_object_get(object, name));
+
+	return value != NULL ? value : "";
+}
+
+static void
+add_reload(const json_t *reload, struct buf *out)
+{
+	char when[FORMAT_MAX];
+	bool ok = strcmp(text(reload, "result"), "ok") == 0;
+	const char *list = ok ? "restart_needed" : "errors";
+	json_t *line;
+	size_t i;
+
+	if (strcmp(text(reload, "result"), "none") == 0)
+		return;
+	format_time(number(reload, "time"), when);
+	buf_addf(out, "reload     %s ", when);
+	format_paint(ok ? PAINT_GOOD : PAINT_BAD, ok ? "ok" : "failed", 0, format_colours(), out);
+	buf_add_char(out, '\n');
+	json_array_foreach(json_object_get(reload, list), i, line)
+	{
+		buf_addf(out, "           ");
+		format_safe(json_is_string(line) ? json_string_value(line) : "", out);
+		buf_addf(out, "%s\n", ok ? ": waits for a restart" : "");
+	}
+}
+
+static void
+add_queue(const json_t *queue, struct buf *out)
+{
+	char oldest[FORMAT_MAX];
+
+	format_time(number(queue, "oldest_arrival_time"), oldest);
+	buf_addf(out, "queue      %lld messages at %lld sites, the oldest of %s\n",
+	    number(queue, "messages"), number(queue, "sites"), oldest);
+	buf_addf(out,
+	    "           %lld ready, %lld in an attempt, %lld deferred; %lld connections\n",
+	    number(queue, "ready"), number(queue, "active"), number(queue, "deferred"),
+	    number(queue, "connections"));
+}
+
+static void
+add_spool(const json_t *spool, struct buf *out)
+{
+	char used[FORMAT_MAX], live[FORMAT_MAX], free_bytes[FORMAT_MAX];
+
+	format_size(number(spool, "segment_bytes"), used);
+	format_size(number(spool, "live_bytes"), live);
+	format_size(number(spool, "disk_free"), free_bytes);
+	buf_addf(out, "spool      %s in %lld segments, %s of it live; %s free on the disk\n", used,
+	    number(spool, "segments"), live, free_bytes);
+}
+
+static void
+add_events(const json_t *events, struct buf *out)
+{
+	static const struct {
+		const char *name, *shown;
+	} kinds[] = { { "Send", "accepted" }, { "Reject", "rejected" }, { "Delivery", "delivered" },
+		{ "Bounce", "bounced" }, { "DeliveryDelay", "delayed" } };
+
+	buf_addf(out, "events    ");
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		buf_addf(out, "%s %lld %s", i > 0 ? "," : "", number(events, kinds[i].name),
+		    kinds[i].shown);
+	buf_add_char(out, '\n');
+}
+
+static int
+print_status(const json_t *status)
+{
+	char age[FORMAT_MAX];
+	struct buf out = BUF_EMPTY;
+
+	format_age(number(status, "uptime"), age);
+	buf_addf(&out, "postriderd %s on ", text(status, "version"));
+	format_safe(text(status, "hostname"), &out);
+	buf_addf(&out, ", pid %lld, up %s\nconfig     ", number(status, "pid"), age);
+	format_safe(text(status, "config_file"), &out);
+	buf_add_char(&out, '\n');
+	add_reload(json_object_get(status, "reload"), &out);
+	buf_addf(&out, "sessions   %lld\n", number(status, "sessions"));
+	add_queue(json_object_get(status, "queue"), &out);
+	add_spool(json_object_get(status, "spool"), &out);
+	add_events(json_object_get(status, "events"), &out);
+	return print_buf(&out);
+}
+
+int
+cmd_status(const struct args *args)
+{
+	struct buf to = target("/v1/status");
+	struct request request = { .method = "GET", .target = &to, .timeout_s = PING_S };
+	json_t *document;
+	int status;
+
+	document = client_json(args, &request, &status);
+	if (document == NULL)
+		return status;
+	if (wants_json(args))
+		return print_json(document);
+	status = print_status(document);
+	json_decref(document);
+	return status;
+}
+
+/* ------------------------------------------------------------------ reload -------------------- */
+
+int
+cmd_reload(const struct args *args)
+{
+	struct buf to = target("/v1/reload");
+	struct request request = { .method = "POST", .target = &to };
+	json_t *document, *name;
+	size_t i;
+	int status;
+
+	document = client_json(args, &request, &status);
+	if (document == NULL)
+		return status;
+	if (wants_json(args))
+		return print_json(document);
+	(void)printf("Reloaded.\n");
+	json_array_foreach(json_object_get(document, "restart_needed"), i, name)
+	{
+		struct buf line = BUF_EMPTY;
+
+		format_safe(json_is_string(name) ? json_string_value(name) : "", &line);
+		buf_addf(&line, ": changed, takes effect after a restart\n");
+		(void)print_buf(&line);
+	}
+	json_decref(document);
+	return EX_OK;
+}

@@ -1,0 +1,118 @@
+/* http/internal.h - one call of the control interface, and what its handlers share.
+ *
+ * A handler answers at once, or keeps the call with call_hold and answers when its result has come. The peer may be
+ * gone by then, and so may the control object: call_release tells. */
+#ifndef HTTP_INTERNAL_H
+#define HTTP_INTERNAL_H
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <jansson.h>
+
+#include "http/control.h"
+#include "http/peer.h"
+#include "http/route.h"
+
+enum {
+	CALL_PART_MAX = 80 /* longer than any id */
+};
+
+struct evconnlistener;
+
+/* control.c and call.c only. */
+struct control {
+	struct control_context context;
+	struct evhttp *http;
+	struct evconnlistener *listener; /* http's */
+	struct list calls;
+	struct list guests; /* connections, see control.c */
+	size_t guest_count;
+	struct timer accept_timer, stop_timer;
+	char *path;
+	dev_t dev; /* of the socket file: only our own is removed */
+	ino_t ino;
+	gid_t gid;
+	bool stopping, patient; /* patient: also wait until answers are with the kernel */
+	void (*on_idle)(void *arg);
+	void *on_idle_arg;
+};
+
+struct call {
+	struct list node;	    /* in control->calls */
+	struct control *control;    /* NULL: freed meanwhile */
+	struct evhttp_request *req; /* NULL: the peer is gone, or the answer is out */
+	const struct route *route;
+	struct peer peer;
+	char part[CALL_PART_MAX]; /* what the star of the route stands for */
+	struct evkeyvalq query;	  /* decoded */
+	bool answered;
+	unsigned held; /* results that are still to come */
+	/* For answers in pieces: the peer has gone, or the daemon stops; no more pieces. */
+	void (*on_gone)(void *arg);
+	void *on_gone_arg;
+};
+
+/* For evhttp: takes a request in and runs its handler. */
+void call_start(struct evhttp_request *req, void *control);
+/* Ends answers in pieces. */
+void call_cut(struct call *call);
+/* Tells who waits for it that no call is left. */
+void control_check_idle(struct control *control);
+
+/* Until the handler returns, or call_release said true. */
+const struct control_context *call_context(const struct call *call);
+void call_daemon(const struct call *call, struct control_daemon *out);
+
+/* The first value of a parameter, or NULL. */
+const char *call_query(const struct call *call, const char *name);
+
+/* Between the two the call stays. False: nobody waits any more, and the call must not be touched again. */
+void call_hold(struct call *call);
+MUST_CHECK bool call_release(struct call *call);
+
+/* Each answers the call, which must not be touched afterwards. */
+void call_reply(struct call *call, int status, const char *type, struct evbuffer *body_take);
+void call_json(struct call *call, int status, json_t *body_take); /* NULL: out of memory, 503 */
+void call_error(struct call *call, int status, const char *code, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+void call_no_memory(struct call *call);
+
+/* An answer in pieces. on_gone may come from within call_piece or any later round of the loop. `written` comes when
+ * the piece is with the kernel. */
+void call_begin(struct call *call, const char *type, void (*on_gone)(void *arg), void *arg);
+void call_piece(struct call *call, struct evbuffer *piece,
+    void (*written)(struct evhttp_connection *connection, void *arg), void *arg);
+void call_end(struct call *call);
+
+/* {"error":{"code":..., "message":...}}; NULL: out of memory. `extra` (NULL is fine) is taken and its members added to
+ * the inner object. */
+json_t *error_json(const char *code, const char *message, json_t *extra_take);
+
+/* A string for JSON from bytes that may be anything: what is no UTF-8 is escaped as in the log. */
+json_t *json_text(struct span text);
+/* One line of text per element; empty lines are left out. */
+json_t *json_lines(struct span text);
+/* Append the document and a line end; false: out of memory. Takes `document`, which may be NULL. */
+bool json_add_line(struct evbuffer *out, json_t *document_take);
+
+/* The control interface as data: routes.c. */
+extern const struct route_table control_routes;
+
+/* status.c */
+void on_ping(struct call *call);
+void on_status(struct call *call);
+void on_config(struct call *call);
+void on_reload(struct call *call);
+/* queue_list.c */
+void on_queue_list(struct call *call);
+void on_queue_retry_all(struct call *call);
+/* queue.c */
+void on_queue_show(struct call *call);
+void on_queue_message(struct call *call);
+void on_queue_retry(struct call *call);
+void on_queue_drop(struct call *call);
+/* messages.c */
+void on_submit(struct call *call);
+
+#endif

@@ -1,0 +1,352 @@
+/* http/messages.c - a message handed in over the control socket: the same way in as SMTP's, without a login, since
+ * whoever may write here could read the credentials, too.
+ *
+ * The body of the request is the message in CR LF lines; what SMTP's decoder notes about content is noted here. */
+#include "config.h"
+
+#include "http/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mail/address.h"
+#include "mail/header.h"
+#include "util/fsutil.h"
+#include "util/log.h"
+#include "wire/command.h"
+
+#define LISTENER "control"
+
+struct delivery_note { /* one submission under way */
+	struct worker_job job;
+	struct call *call;
+	struct spool *spool;
+	struct submit *submit;
+	struct submission *submission;
+	size_t keep; /* bytes of a large body that stay in memory, too */
+	enum rc rc;
+	struct why why;
+};
+
+/* ------------------------------------------------------------------ the content --------------- */
+
+static void
+note_fault(struct submission *s, enum dot_fault fault, size_t at)
+{
+	if (s->fault != DOT_FAULT_NONE)
+		return;
+	s->fault = fault;
+	s->fault_at = at;
+}
+
+static void
+examine(struct submission *s)
+{
+	struct span in = buf_span(&s->body);
+	size_t line = 0;
+
+	s->size = in.len;
+	for (size_t i = 0; i < in.len; i++) {
+		char c = in.p[i];
+
+		if (c == '\r' && i + 1 < in.len && in.p[i + 1] == '\n') {
+			i++;
+			line = 0;
+			continue;
+		}
+		if (c == '\r')
+			note_fault(s, DOT_FAULT_BARE_CR, i);
+		else if (c == '\n')
+			note_fault(s, DOT_FAULT_BARE_LF, i);
+		else if (c == '\0')
+			note_fault(s, DOT_FAULT_NUL, i);
+		else if (((unsigned char)c & 0x80) != 0)
+			s->has_8bit = true;
+		if (++line > s->longest_line)
+			s->longest_line = line;
+	}
+}
+
+/* The whole body, ended with CR LF as DATA would have it. */
+static bool
+take_body(struct evhttp_request *req, struct submission *s)
+{
+	struct evbuffer *input = evhttp_request_get_input_buffer(req);
+	size_t len = evbuffer_get_length(input), room;
+	char *to = buf_reserve(&s->body, len + 2, &room);
+
+	if (to == NULL || room < len + 2 || evbuffer_remove(input, to, len) != (int)len)
+		return false;
+	buf_commit(&s->body, len);
+	if (len < 2 || memcmp(to + len - 2, "\r\n", 2) != 0)
+		buf_addf(&s->body, "\r\n");
+	return !s->body.failed;
+}
+
+/* ------------------------------------------------------------------ the envelope -------------- */
+
+struct first_mailbox {
+	char *address;
+	bool seen;
+};
+
+static void
+take_first(void *arg, const struct mailbox *box)
+{
+	struct first_mailbox *first = arg;
+	struct buf address = BUF_EMPTY;
+
+	if (first->seen)
+		return;
+	first->seen = true;
+	buf_addf(&address, "%.*s@%.*s", SPAN_ARG(box->local), SPAN_ARG(box->domain));
+	first->address = buf_steal(&address);
+}
+
+/* The address of From, for callers that name no sender. NULL: there is none to be had. */
+static char *
+sender_of(const struct submission *s)
+{
+	struct first_mailbox first = { NULL, false };
+	const struct header_field *from = NULL;
+	struct header header = { 0 };
+	struct why ignored = WHY_EMPTY;
+
+	if (header_scan(buf_span(&s->body), &header, &ignored) == RC_OK)
+		from = header_find(&header, SPAN_LIT("From"));
+	if (from != NULL)
+		(void)!address_list_parse(from->value, take_first, &first, &ignored);
+	header_free(&header);
+	return first.address;
+}
+
+/* By the parser of MAIL, so that both doors take the same addresses. */
+static bool
+set_sender(struct call *call, struct submission *s, const struct account *account)
+{
+	const char *from = call_query(call, "from");
+	struct mail_command mail;
+	struct why why = WHY_EMPTY;
+	char line[1024];
+	size_t len;
+
+	if (from == NULL) {
+		s->sender = sender_of(s);
+		if (s->sender == NULL)
+			call_error(call, 400, "BadRequest",
+			    "Without from= the message needs a From field with an address.");
+		return s->sender != NULL;
+	}
+	len = (size_t)snprintf(line, sizeof line, "FROM:<%s>", from);
+	if (len >= sizeof line || command_parse_mail(span_make(line, len), &mail, &why) != RC_OK ||
+	    !span_eq(mail.from.whole, span_of(from)) ||
+	    (from[0] == '\0' && account_profile(account) == PROFILE_SES)) {
+		call_error(call, 400, "BadRequest", "from= is no address: %.200s", from);
+		return false;
+	}
+	s->sender = span_dup(mail.from.whole);
+	if (s->sender == NULL)
+		call_no_memory(call);
+	return s->sender != NULL;
+}
+
+static bool
+add_recipient(struct call *call, struct submission *s, const char *to)
+{
+	struct rcpt_command rcpt;
+	struct why why = WHY_EMPTY;
+	char line[1024];
+	size_t len = (size_t)snprintf(line, sizeof line, "TO:<%s>", to);
+
+	if (len >= sizeof line || command_parse_rcpt(span_make(line, len), &rcpt, &why) != RC_OK ||
+	    !span_eq(rcpt.to.whole, span_of(to))) {
+		call_error(call, 400, "BadRequest", "to= is no address: %.200s", to);
+		return false;
+	}
+	if (submission_add_recipient(s, rcpt.to.whole, SPAN_EMPTY, 0) != RC_OK) {
+		call_no_memory(call);
+		return false;
+	}
+	return true;
+}
+
+static bool
+add_recipients(struct call *call, struct submission *s)
+{
+	struct evkeyval *pair;
+
+	for (pair = call->query.tqh_first; pair != NULL; pair = pair->next.tqe_next)
+		if (span_eq(span_of(pair->key), SPAN_LIT("to")) &&
+		    !add_recipient(call, s, pair->value))
+			return false;
+	if (s->recipient_count == 0)
+		call_error(call, 400, "BadRequest", "At least one to= is needed.");
+	return s->recipient_count > 0;
+}
+
+/* ------------------------------------------------------------------ the verdict --------------- */
+
+static int
+status_of(const struct submission *s)
+{
+	if (s->why.code == 552)
+		return 413;
+	if (s->why.code < 500)
+		return 503;
+	return s->rc == RC_DENY ? 403 : 400;
+}
+
+static void
+note_free(struct delivery_note *note)
+{
+	submission_free(note->submission);
+	free(note);
+}
+
+static void
+on_submitted(struct submission *s)
+{
+	struct delivery_note *note = s->owner;
+	struct call *call = note->call;
+	char id[MESSAGE_ID_LEN + 1];
+
+	if (call_release(call)) {
+		if (s->rc == RC_OK) {
+			message_id_format(&s->id, id);
+			call_json(call, 200, json_pack("{s:s}", "message_id", id));
+		} else {
+			call_json(call, status_of(s),
+			    error_json("MessageRejected", s->why.text,
+				json_pack("{s:i}", "smtp_code", s->why.code)));
+		}
+	}
+	note_free(note);
+}
+
+/* ------------------------------------------------------------------ large ones ---------------- */
+
+static void
+store_work(struct worker_job *job)
+{
+	struct delivery_note *note = container_of(job, struct delivery_note, job);
+	struct submission *s = note->submission;
+	struct span body = buf_span(&s->body);
+
+	s->file_fd = spool_large_create(note->spool, s->file_name, &note->why);
+	note->rc =
+	    s->file_fd < 0 ? RC_LATER : fsutil_write_all(s->file_fd, body.p, body.len, &note->why);
+}
+
+static void
+store_done(struct worker_job *job)
+{
+	struct delivery_note *note = container_of(job, struct delivery_note, job);
+	struct submission *s = note->submission;
+	struct call *call = note->call;
+	bool gone = call->control == NULL;
+
+	if (note->rc == RC_OK && !gone) {
+		struct buf head = BUF_EMPTY;
+
+		buf_add_span(&head, span_first(buf_span(&s->body), note->keep));
+		buf_free(&s->body);
+		s->body = head;
+		if (!head.failed) {
+			submit_start(note->submit, s);
+			return;
+		}
+	}
+	if (note->rc != RC_OK)
+		log_line(LOG_LEVEL_ERROR, "control", "large message: %s", note->why.text);
+	if (!gone && s->file_name[0] != '\0')
+		spool_large_discard(note->spool, s->file_name);
+	if (call_release(call))
+		call_error(call, 503, "ServiceUnavailable", "Insufficient system storage");
+	note_free(note);
+}
+
+/* ------------------------------------------------------------------ in ------------------------ */
+
+/* With the call held: everything after this is an answer in a callback. */
+static void
+hand_over(struct call *call, struct submission *s, const struct config *config)
+{
+	const struct control_context *context = call_context(call);
+	struct delivery_note *note = calloc(1, sizeof *note);
+
+	if (note == NULL) {
+		submission_free(s);
+		call_no_memory(call);
+		return;
+	}
+	note->call = call;
+	note->spool = context->spool;
+	note->submit = context->submit;
+	note->submission = s;
+	note->keep = (size_t)config->spool.memory_body_bytes;
+	s->owner = note;
+	s->done = on_submitted;
+	s->too_long = s->size > (uint64_t)config->smtp.max_message_bytes;
+	call_hold(call);
+	if (s->size <= note->keep || s->too_long) {
+		submit_start(context->submit, s);
+		return;
+	}
+	note->job.home = context->core;
+	note->job.work = store_work;
+	note->job.done = store_done;
+	if (worker_submit(context->workers, &note->job) == RC_OK)
+		return;
+	call->held--;
+	note_free(note);
+	call_error(call, 503, "ServiceUnavailable", "The daemon is busy.");
+}
+
+static bool
+fill(struct call *call, struct submission *s, const struct account *account, struct config *config)
+{
+	char client[64];
+
+	(void)snprintf(client, sizeof client, "local[uid=%ld]", (long)call->peer.uid);
+	s->home = call_context(call)->core;
+	s->config = config_ref(config);
+	s->account = span_dup(span_of(account_name(account)));
+	s->credential = span_dup(SPAN_LIT("local"));
+	s->listener = span_dup(SPAN_LIT(LISTENER));
+	s->client = span_dup(span_of(client));
+	if (s->account == NULL || s->credential == NULL || s->listener == NULL ||
+	    s->client == NULL || !take_body(call->req, s)) {
+		call_no_memory(call);
+		return false;
+	}
+	examine(s);
+	return set_sender(call, s, account) && add_recipients(call, s);
+}
+
+void
+on_submit(struct call *call)
+{
+	const char *name = call_query(call, "account");
+	struct account *account;
+	struct control_daemon daemon;
+	struct submission *s;
+
+	call_daemon(call, &daemon);
+	if (name == NULL) {
+		call_error(call, 400, "BadRequest", "account= is missing.");
+		return;
+	}
+	account = account_find(call_context(call)->accounts, name);
+	if (account == NULL) {
+		call_error(call, 400, "BadRequest", "There is no account \"%.100s\".", name);
+		return;
+	}
+	s = submission_new();
+	if (s == NULL)
+		call_no_memory(call);
+	else if (!fill(call, s, account, daemon.config))
+		submission_free(s);
+	else
+		hand_over(call, s, daemon.config);
+}
