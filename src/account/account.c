@@ -263,6 +263,8 @@ read_line(struct accounts *accounts, struct span line)
 		return; /* a cut last line */
 	if (now_minute() - (int64_t)m >= USAGE_MINUTES)
 		return;
+	if ((int64_t)m > now_minute())
+		return; /* it would hold the window in the future, where nothing gets old */
 	a = find_or_new(accounts, name);
 	if (a != NULL)
 		usage_add(&a->usage, (int64_t)m, (uint32_t)n);

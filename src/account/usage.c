@@ -42,12 +42,15 @@ usage_add(struct usage *usage, int64_t minute, uint32_t recipients)
 void
 usage_remove(struct usage *usage, int64_t minute, uint32_t recipients)
 {
-	uint32_t *slot;
-
 	advance(usage, minute);
-	slot = &usage->count[minute % USAGE_MINUTES];
-	if (recipients > *slot)
-		recipients = *slot;
-	*slot -= recipients;
-	usage->sum -= recipients;
+	/* They were counted a moment ago, but the minute may have changed since. */
+	for (int64_t m = usage->minute;
+	     recipients > 0 && m >= 0 && m > usage->minute - USAGE_MINUTES; m--) {
+		uint32_t *slot = &usage->count[m % USAGE_MINUTES];
+		uint32_t part = recipients < *slot ? recipients : *slot;
+
+		*slot -= part;
+		usage->sum -= part;
+		recipients -= part;
+	}
 }

@@ -18,6 +18,7 @@ struct usage {
  * that nothing is forgotten; one that jumps ahead by more than a day empties the ring. */
 int64_t usage_sum(struct usage *usage, int64_t minute);
 void usage_add(struct usage *usage, int64_t minute, uint32_t recipients);
+/* The last ones that were counted. */
 void usage_remove(struct usage *usage, int64_t minute, uint32_t recipients);
 
 #endif

@@ -30,7 +30,9 @@ original_text(const struct message *message, struct buf *out, bool *headers_only
 {
 	const char *end;
 
-	*headers_only = message->ret == DSN_RET_HDRS || message->size > RETURN_MAX;
+	/* A body in a file is not read for this, however small spool.memory_body makes it. */
+	*headers_only =
+	    message->ret == DSN_RET_HDRS || message->size > RETURN_MAX || message->file_fd >= 0;
 	for (size_t i = 0; i < message->piece_count; i++) {
 		buf_add_span(out, message->pieces[i]);
 		if (*headers_only && buf_len(out) > 0 &&

@@ -739,6 +739,7 @@ run_close(struct loop_msg *msg)
 
 	channel->closing = true;
 	if (channel->attempt != NULL) {
+		channel->attempt->report.unknown |= channel->client.state == CLIENT_FINAL;
 		client_abort(&channel->client, OUTCOME_DEFERRED, 421, "4.3.2", "shutting down");
 		drop_connection(channel, false);
 		give_up(channel);

@@ -101,7 +101,11 @@ send_auth(struct client *client, struct buf *out)
 	int len = snprintf(plain, sizeof plain, "%c%s%c%s", '\0', client->options.username, '\0',
 	    client->options.password);
 
-	if (len < 0 || (size_t)len >= sizeof plain || !client->offer.auth_plain) {
+	if (!client
+		 ->in_tls) { /* whatever the policy says: the password is worth more than the mail */
+		client_abort(
+		    client, OUTCOME_DEFERRED, 454, "4.7.0", "no login to a smarthost without TLS");
+	} else if (len < 0 || (size_t)len >= sizeof plain || !client->offer.auth_plain) {
 		client_abort(
 		    client, OUTCOME_DEFERRED, 454, "4.7.0", "smarthost does not offer AUTH PLAIN");
 	} else {

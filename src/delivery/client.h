@@ -67,8 +67,8 @@ struct client {
 
 void client_init(struct client *client, const struct client_options *options);
 
-/* Feed what has come; *used bytes were taken (all, unless the state asks for the channel: TLS, READY, BODY,
- * OVER). Commands are appended to `out`. */
+/* Feed what has come; *used bytes were taken: all, unless the state is TLS or OVER then. A reply that comes while the
+ * channel has the word (READY, BODY) is one too many and ends the session. Commands are appended to `out`. */
 void client_feed(struct client *client, struct span in, size_t *used, struct buf *out);
 
 void client_tls_done(struct client *client, struct buf *out);

@@ -63,7 +63,7 @@ show_address(const char *address, char out[SHOWN])
 	unsigned char digest[SHA256_LEN];
 	char hex[2 * SHA256_LEN + 1];
 
-	switch (show_recipients) {
+	switch (atomic_load(&show_recipients)) {
 	case LOG_RECIPIENTS_DOMAIN:
 		(void)snprintf(out, SHOWN, "*");
 		(void)log_safe(span_skip(a, at), out + 1, SHOWN - 1);

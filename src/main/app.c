@@ -30,6 +30,7 @@
 
 enum {
 	STOP_MS = 30000, /* for what is under way */
+	CUT_MS = 5000,	 /* for what was cut to come to its end */
 	TLS_LOOK_MS = 60000,
 	STATUS_MS = 5000,
 	WORKER_QUEUE = 20000,
@@ -59,7 +60,7 @@ struct app {
 	size_t signal_count;
 	unsigned char secret[SECRET_LEN];
 
-	bool stopping, sessions_over, control_idle, queue_idle;
+	bool stopping, cut, sessions_over, control_idle, queue_idle;
 	struct timer stop_timer, tls_timer, status_timer, watchdog_timer;
 	/* One reload at a time. A wish that comes meanwhile may mean files the running one has read already, so
 	 * another one follows. */
@@ -364,7 +365,8 @@ apply(struct app *app, struct snapshot *next, struct buf *restart)
 		log_line(LOG_LEVEL_ERROR, "config", "%s", why.text);
 	submit_configure(app->submit, next->config, next->identities, next->keys);
 	if (mx_cache_set_self_name(app->mx, next->config->hostname) != RC_OK)
-		log_line(LOG_LEVEL_ERROR, "config", "out of memory: MX lookups know the old host name");
+		log_line(
+		    LOG_LEVEL_ERROR, "config", "out of memory: MX lookups know the old host name");
 	queue_configure(app->queue, next->config, next->tls_client);
 	spool_set_reserve(app->spool, (uint64_t)next->config->spool.reserve_bytes);
 	event_configure(next->config->log.recipients);
@@ -627,11 +629,14 @@ on_stop_deadline(void *arg)
 
 	log_line(
 	    LOG_LEVEL_WARNING, "master", "stopping: some sessions or attempts did not end in time");
+	if (app->cut) {
+		loop_stop(app->core);
+		return;
+	}
+	app->cut = true;
 	smtp_server_cut(app->smtp);
-	app->queue_idle =
-	    true; /* their outcome is unknown; they are tried again after the restart */
-	app->sessions_over = true;
-	loop_stop(app->core);
+	queue_cut(app->queue);
+	timer_set(&app->stop_timer, CUT_MS);
 }
 
 static void

@@ -97,7 +97,8 @@ struct slot {
 	const struct delivery_policy *policy; /* the channel's; compared, not used */
 	struct site *site;
 	struct list node; /* in site->idle */
-	struct list lru;  /* in queue->idle_slots */
+	struct list lru;  /* in queue->idle_slots, or queue->busy_slots */
+	bool cut;	  /* the channel has been told to close in the middle of its attempt */
 	struct timer idle_timer;
 };
 
@@ -111,7 +112,7 @@ struct queue {
 	struct list cursors;
 	struct heap deferred;
 	struct timer due_timer, sweep_timer, later_timer;
-	struct list idle_slots, starved, later;
+	struct list idle_slots, busy_slots, starved, later;
 	size_t slots, ready, active, message_count;
 	size_t next_loop;
 	uint64_t hot_bytes;
@@ -137,6 +138,8 @@ void item_settle(struct queue_item *item, struct message *message, const uint8_t
 /* The item was given its site under an older configuration: recipients whose route has changed become items of their
  * new sites. True: none is left, the item is freed. */
 bool item_reroute(struct queue_item *item, const struct message *message);
+/* Its message cannot be read from the spool: it stays, tried less and less often, until an operator decides. */
+void item_unreadable(struct queue_item *item, const char *reason);
 void item_put_back(
     struct queue_item *item, const char *reason); /* no fault of the message: soon again */
 
@@ -152,5 +155,7 @@ void sites_reconfigure(struct queue *queue);
 void sites_sweep(struct queue *queue);
 void sites_free(struct queue *queue);
 void sites_close_channels(struct queue *queue);
+void sites_stop_lookups(struct queue *queue);
+void sites_cut(struct queue *queue);
 
 #endif

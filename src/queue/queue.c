@@ -388,6 +388,14 @@ schedule_retry(struct queue_item *item)
 }
 
 void
+item_unreadable(struct queue_item *item, const char *reason)
+{
+	item->attempts++;
+	set_reason(item, reason);
+	schedule_retry(item);
+}
+
+void
 item_settle(struct queue_item *item, struct message *message, const uint8_t *index,
     const struct client_recipient *results, size_t count, const struct attempt_report *report,
     int64_t waited_us)
@@ -604,6 +612,7 @@ queue_new(const struct queue_options *options, struct config *config, struct tls
 	list_init(&queue->messages);
 	list_init(&queue->cursors);
 	list_init(&queue->idle_slots);
+	list_init(&queue->busy_slots);
 	list_init(&queue->starved);
 	list_init(&queue->later);
 	timer_init(&queue->due_timer, options->core, on_due, queue);
@@ -639,6 +648,12 @@ queue_stop(struct queue *queue, void (*on_idle)(void *arg), void *arg)
 }
 
 void
+queue_cut(struct queue *queue)
+{
+	sites_cut(queue);
+}
+
+void
 queue_free(struct queue *queue)
 {
 	struct list *node;
@@ -649,6 +664,7 @@ queue_free(struct queue *queue)
 	timer_cancel(&queue->sweep_timer);
 	cursors_end(queue);
 	timer_cancel(&queue->later_timer);
+	sites_stop_lookups(queue);
 	while ((node = queue->messages.next) != &queue->messages)
 		queue_message_free(container_of(node, struct queue_message, node));
 	sites_free(queue);

@@ -41,6 +41,10 @@ void queue_start(struct queue *queue);
 /* Begin no attempt; on_idle is called when the last one under way has ended. */
 void queue_stop(struct queue *queue, void (*on_idle)(void *arg), void *arg);
 
+/* After queue_stop: end the attempts that are still under way; what becomes of them is not known, and they are tried
+ * again after the next start. on_idle follows soon. */
+void queue_cut(struct queue *queue);
+
 /* Store durably, then deliver. The callback comes when the message is on disk (RC_OK), or is not (why has the
  * reply). Takes its own reference. RC_LATER: the callback will not come. */
 typedef void queue_callback(void *arg, enum rc rc, uint64_t sequence, const struct why *why);

@@ -149,7 +149,8 @@ slot_close(struct slot *slot)
 	timer_cancel(&slot->idle_timer);
 	list_del(&slot->node);
 	list_del(&slot->lru);
-	channel_close(slot->channel);
+	if (!slot->cut)
+		channel_close(slot->channel);
 	slot->site->slots--;
 	queue->slots--;
 	free(slot);
@@ -180,6 +181,7 @@ slot_new(struct site *site)
 	list_init(&slot->node);
 	list_init(&slot->lru);
 	timer_init(&slot->idle_timer, queue->options.core, on_slot_idle, slot);
+	list_add_tail(&queue->busy_slots, &slot->lru);
 	site->slots++;
 	queue->slots++;
 	return slot;
@@ -196,6 +198,7 @@ slot_take(struct site *site)
 		struct slot *slot = container_of(node, struct slot, node);
 
 		list_del(&slot->lru);
+		list_add_tail(&queue->busy_slots, &slot->lru);
 		timer_cancel(&slot->idle_timer);
 		return slot;
 	}
@@ -219,6 +222,7 @@ slot_give_back(struct slot *slot, bool usable)
 		return;
 	}
 	list_add_head(&slot->site->idle, &slot->node);
+	list_del(&slot->lru);
 	list_add_tail(&queue->idle_slots, &slot->lru);
 	timer_set(&slot->idle_timer, queue->config->delivery.idle_ms);
 }
@@ -314,10 +318,17 @@ begin_attempt(struct queue_item *item, struct message *message)
 	struct site *site = item->site;
 	uint8_t index[MESSAGE_RECIPIENTS_MAX];
 	size_t count = 0;
-	struct running *running = calloc(1, sizeof *running);
-	struct slot *slot = running != NULL ? slot_take(site) : NULL;
+	struct running *running;
+	struct slot *slot;
 	struct attempt *attempt = NULL;
 
+	if (site->queue->stopping) { /* it was being loaded, or looked up, when the end came */
+		leave_active(site);
+		item_put_back(item, "shutting down");
+		return;
+	}
+	running = calloc(1, sizeof *running);
+	slot = running != NULL ? slot_take(site) : NULL;
 	for (size_t i = 0; i < message->recipient_count; i++)
 		if (set_has(&item->open, i))
 			index[count++] = (uint8_t)i;
@@ -507,7 +518,7 @@ on_loaded(void *arg, struct message *message, const struct why *why)
 		log_line(LOG_LEVEL_ERROR, "qmgr", "%010llX: cannot be read: %s",
 		    (unsigned long long)item->message->entry.sequence, why->text);
 		leave_active(site);
-		item_put_back(item, why->text);
+		item_unreadable(item, why->text);
 	}
 	site_run(site);
 	check_idle(site->queue);
@@ -646,22 +657,52 @@ sites_close_channels(struct queue *queue)
 		close_idle(slot->value);
 }
 
+/* Items that wait for hosts go back to the queue. */
+static void
+stop_lookup(struct site *site)
+{
+	struct list *node;
+
+	if (site->lookup != NULL)
+		mx_cache_cancel(site->queue->options.mx, site->lookup);
+	site->lookup = NULL;
+	while ((node = list_pop(&site->waiting)) != NULL) {
+		struct waiting *w = container_of(node, struct waiting, node);
+
+		leave_active(site);
+		item_put_back(w->item, "shutting down");
+		message_unref(w->message);
+		free(w);
+	}
+}
+
+void
+sites_stop_lookups(struct queue *queue)
+{
+	MAP_FOREACH (slot, &queue->sites)
+		stop_lookup(slot->value);
+}
+
+void
+sites_cut(struct queue *queue)
+{
+	LIST_FOREACH (node, &queue->busy_slots) {
+		struct slot *slot = container_of(node, struct slot, lru);
+
+		slot->cut = true;
+		channel_close(slot->channel);
+	}
+	sites_stop_lookups(queue);
+	check_idle(queue);
+}
+
 void
 sites_free(struct queue *queue)
 {
 	MAP_FOREACH (slot, &queue->sites) {
 		struct site *site = slot->value;
-		struct list *node;
 
 		close_idle(site);
-		if (site->lookup != NULL)
-			mx_cache_cancel(queue->options.mx, site->lookup);
-		while ((node = list_pop(&site->waiting)) != NULL) {
-			struct waiting *w = container_of(node, struct waiting, node);
-
-			message_unref(w->message);
-			free(w);
-		}
 		timer_cancel(&site->pause);
 		drop_hosts(site);
 		delivery_policy_unref(site->policy);

@@ -14,8 +14,8 @@ enum {
 	FAILURE_DELAY_MS = 1000
 };
 
-static void
-end_exchange(struct session *session)
+void
+session_auth_end(struct session *session)
 {
 	auth_exchange_free(session->exchange);
 	session->exchange = NULL;
@@ -53,7 +53,7 @@ proceed(struct session *session, enum rc rc, const char *challenge, const struct
 		session->options.host->check_credential(session->options.arg, name, password);
 		return;
 	}
-	end_exchange(session);
+	session_auth_end(session);
 	if (why->code == 535)
 		failed(session, SPAN_EMPTY, "malformed credentials");
 	else
@@ -128,11 +128,11 @@ session_auth_result(struct session *session, enum rc rc, const struct login *log
 
 		if (!span_copy(user, kept, sizeof kept))
 			kept[0] = '\0';
-		end_exchange(session);
+		session_auth_end(session);
 		failed(session, span_of(kept), reason);
 		return;
 	}
-	end_exchange(session);
+	session_auth_end(session);
 	if (account == NULL || credential == NULL) {
 		free(account);
 		free(credential);

@@ -1,7 +1,7 @@
 /* smtp/data.c - DATA: takes the content in, in memory first, into a file when it is large, and hands it over.
  *
  * Always true: the content is read to its true end whatever is wrong with it, so the session stays in step; memory
- * held is at most spool.memory_body and one chunk. */
+ * held is at most spool.memory_body (or the header, when that is longer) and one chunk. */
 #include "config.h"
 
 #include "smtp/internal.h"
@@ -42,6 +42,48 @@ reserve(struct session *session, size_t len)
 	return true;
 }
 
+/* Whether the empty line behind the header is among the first bytes kept, of which those up to `from` are known. */
+static bool
+has_empty_line(const struct buf *body, size_t from)
+{
+	struct span rest = span_skip(buf_span(body), from > 3 ? from - 3 : 0);
+
+	return span_starts(buf_span(body), SPAN_LIT("\r\n")) ||
+	       memmem(rest.p, rest.len, "\r\n\r\n", 4) != NULL;
+}
+
+static void
+keep_in_memory(struct session *session, struct span slice)
+{
+	if (!reserve(session, slice.len)) {
+		session->spill_failed = true;
+		return;
+	}
+	buf_add_span(&session->mail->body, slice);
+	session->spill_failed |= session->mail->body.failed;
+}
+
+/* The file gets everything from the beginning. What is kept of it in memory has to hold the header whole: a header cut
+ * in two would leave with its second half as text. */
+static void
+keep_in_file(struct session *session, struct span slice)
+{
+	struct buf *body = &session->mail->body;
+	size_t before = buf_len(body);
+
+	if (!session->spilled) {
+		buf_add_span(&session->pending, buf_span(body));
+		session->spilled = true;
+		session->header_kept = has_empty_line(body, 0);
+	}
+	buf_add_span(&session->pending, slice);
+	session->spill_failed |= session->pending.failed;
+	if (session->header_kept || before > HEADER_BLOCK_MAX + 4)
+		return; /* longer than any header may be: it is refused as it is */
+	keep_in_memory(session, slice);
+	session->header_kept = has_empty_line(body, before);
+}
+
 static void
 keep(struct session *session, struct span slice)
 {
@@ -52,21 +94,10 @@ keep(struct session *session, struct span slice)
 		s->too_long = true;
 	if (s->too_long || session->spill_failed || session->dots.fault != DOT_FAULT_NONE)
 		return; /* read on to the end, but keep nothing */
-	if (session->spilled || buf_len(&s->body) + slice.len > limit) {
-		if (!session->spilled) { /* the file gets everything from the beginning */
-			buf_add_span(&session->pending, buf_span(&s->body));
-			session->spilled = true;
-		}
-		buf_add_span(&session->pending, slice);
-		session->spill_failed |= session->pending.failed;
-		return;
-	}
-	if (!reserve(session, slice.len)) {
-		session->spill_failed = true;
-		return;
-	}
-	buf_add_span(&s->body, slice);
-	session->spill_failed |= s->body.failed;
+	if (session->spilled || buf_len(&s->body) + slice.len > limit)
+		keep_in_file(session, slice);
+	else
+		keep_in_memory(session, slice);
 }
 
 static void

@@ -45,7 +45,8 @@ struct session {
 	struct dot_decoder dots;
 	struct buf pending; /* content on its way to the file */
 	bool spilled, content_over, spill_failed;
-	int64_t budget; /* bytes of content memory asked for */
+	bool header_kept; /* of a message that goes to a file: what is in memory holds the header */
+	int64_t budget;	  /* bytes of content memory asked for */
 	uint64_t progress;
 };
 
@@ -63,6 +64,7 @@ void session_say_later(
 
 /* auth.c */
 void session_on_auth(struct session *session, const struct command *command, struct buf *out);
+void session_auth_end(struct session *session); /* the exchange is over, whatever came of it */
 void session_auth_line(struct session *session, struct span line, struct buf *out);
 
 /* data.c */

@@ -36,6 +36,7 @@ struct home {
 	struct smtp_server *server;
 	struct loop *loop;
 	struct list clients;
+	struct list handshaking; /* clients, oldest first */
 	struct loop_msg stop_msg, cut_msg;
 	bool stopping;
 };
@@ -71,6 +72,7 @@ struct smtp_server {
 
 struct client {
 	struct list node;
+	struct list handshake; /* in home->handshaking */
 	struct loop_msg msg;
 	struct smtp_server *server;
 	struct home *home;
@@ -184,6 +186,7 @@ handshake_over(struct client *client)
 	if (client->in_handshake)
 		client->server->handshakes--;
 	client->in_handshake = false;
+	list_del(&client->handshake);
 }
 
 /* The connection is done with; the object stays until results under way have come back. */
@@ -212,22 +215,42 @@ close_client(struct client *client)
 
 /* ------------------------------------------------------------------ after every step ---------- */
 
+/* Cut: the connection goes without a word. */
+static void
+drop_client(struct client *client)
+{
+	conn_free(client->conn);
+	client->conn = NULL;
+	end_client(client);
+}
+
+/* A good client's handshake is over soon: of too many at once, the oldest are the ones that hang. */
+static bool
+make_room_for_handshake(struct home *home, int64_t max)
+{
+	if (home->server->handshakes < max)
+		return true;
+	if (list_is_empty(&home->handshaking))
+		return false;
+	drop_client(container_of(home->handshaking.next, struct client, handshake));
+	return true;
+}
+
 static void
 begin_handshake(struct client *client)
 {
 	const struct config *config = client->context->config;
 	size_t dropped = 0;
 
-	if (client->server->handshakes >= config->smtp.max_handshakes ||
+	if (!make_room_for_handshake(client->home, config->smtp.max_handshakes) ||
 	    conn_start_tls_server(client->conn, client->context->tls, &dropped) != RC_OK ||
 	    dropped > 0) { /* bytes behind STARTTLS were said in clear: never run them */
-		conn_free(client->conn);
-		client->conn = NULL;
-		end_client(client);
+		drop_client(client);
 		return;
 	}
 	client->in_handshake = true;
 	client->server->handshakes++;
+	list_add_tail(&client->home->handshaking, &client->handshake);
 	timer_set(&client->deadline, config->smtp.handshake_ms);
 }
 
@@ -277,9 +300,7 @@ settle(struct client *client, bool input_left)
 			log_line(LOG_LEVEL_WARNING, "smtpd",
 			    "%s: commands sent behind STARTTLS in clear text: connection dropped",
 			    client->peer);
-			conn_free(client->conn);
-			client->conn = NULL;
-			end_client(client);
+			drop_client(client);
 			break;
 		}
 		begin_handshake(client);
@@ -331,9 +352,7 @@ on_end(void *arg, enum conn_end how, const char *why)
 
 	if (how == CONN_ERROR)
 		log_line(LOG_LEVEL_DEBUG, "smtpd", "%s: %s", client->peer, why);
-	conn_free(client->conn);
-	client->conn = NULL;
-	end_client(client);
+	drop_client(client);
 }
 
 static const struct conn_ops conn_callbacks = {
@@ -349,9 +368,7 @@ on_deadline(void *arg)
 	struct client *client = arg;
 
 	if (client->in_handshake) {
-		conn_free(client->conn);
-		client->conn = NULL;
-		end_client(client);
+		drop_client(client);
 		return;
 	}
 	session_timeout(client->session, &client->out);
@@ -495,7 +512,7 @@ host_budget(void *arg, int64_t bytes)
 {
 	struct client *client = arg;
 	struct smtp_server *server = client->server;
-	int64_t total = (server->body_bytes += bytes);
+	int64_t total = atomic_fetch_add(&server->body_bytes, bytes) + bytes;
 
 	if (bytes > 0 && total > client->context->config->spool.body_budget_bytes) {
 		server->body_bytes -= bytes;
@@ -533,9 +550,7 @@ start(struct loop_msg *msg)
 	client->session = session_new(&options);
 	client->conn = conn_new(client->home->loop, client->fd, INPUT_MAX, &conn_callbacks, client);
 	if (client->session == NULL || client->conn == NULL || client->home->stopping) {
-		conn_free(client->conn);
-		client->conn = NULL;
-		end_client(client);
+		drop_client(client);
 		return;
 	}
 	if (client->door->tls == TLS_MODE_IMPLICIT) {
@@ -623,6 +638,7 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 	client->address = address;
 	client->fd = fd;
 	list_init(&client->node);
+	list_init(&client->handshake);
 	(void)span_copy(span_of(text), client->peer, sizeof client->peer);
 	server->sessions++;
 	client->msg.run = start;
@@ -708,6 +724,7 @@ smtp_server_new(
 		server->homes[i].server = server;
 		server->homes[i].loop = options->loops[i];
 		list_init(&server->homes[i].clients);
+		list_init(&server->homes[i].handshaking);
 	}
 	*out = server;
 	return RC_OK;
@@ -725,9 +742,7 @@ run_stop(struct loop_msg *msg)
 		if (client->ended || session_in_transaction(client->session))
 			continue;
 		if (client->in_handshake) {
-			conn_free(client->conn);
-			client->conn = NULL;
-			end_client(client);
+			drop_client(client);
 			continue;
 		}
 		session_shutdown(client->session, &client->out);
@@ -760,9 +775,7 @@ run_cut(struct loop_msg *msg)
 
 		if (client->ended)
 			continue;
-		conn_free(client->conn);
-		client->conn = NULL;
-		end_client(client);
+		drop_client(client);
 	}
 }
 

@@ -15,10 +15,11 @@
 #include "wire/line.h"
 
 enum {
+	LINE_SLACK = 64 * 1024,	 /* an over-long line is read that far for its end */
 	COMMAND_MAX = 2048,	 /* RFC 5321 4.5.3.1.4 asks for 512; MAIL's parameters need more */
 	ERRORS_DELAYED_FROM = 4, /* each error from this one on costs time */
 	ERRORS_MAX = 20,
-	IDLE_COMMANDS_MAX = 100, /* NOOP, RSET and the like without a message in between */
+	IDLE_COMMANDS_MAX = 100, /* NOOP, RSET, EHLO and the like without a message in between */
 	ERROR_DELAY_STEP_MS = 500,
 	ERROR_DELAY_MAX_MS = 5000,
 	HELO_KEPT = 255
@@ -56,6 +57,13 @@ session_say_later(struct session *session, int64_t delay_ms, bool close, int cod
 	session->want = SESSION_PAUSE;
 }
 
+static void
+too_many_errors(struct session *session, struct buf *out)
+{
+	session_reply(session, out, 421, "Too many errors, closing connection");
+	session->want = SESSION_CLOSE;
+}
+
 void
 session_error(struct session *session, struct buf *out, int code, const char *text)
 {
@@ -63,8 +71,7 @@ session_error(struct session *session, struct buf *out, int code, const char *te
 
 	session->errors++;
 	if (session->errors > ERRORS_MAX) {
-		session_reply(session, out, 421, "Too many errors, closing connection");
-		session->want = SESSION_CLOSE;
+		too_many_errors(session, out);
 		return;
 	}
 	if (session->errors < ERRORS_DELAYED_FROM) {
@@ -98,6 +105,7 @@ session_end_mail(struct session *session)
 	session->mail = NULL;
 	buf_free(&session->pending);
 	session->spilled = session->content_over = session->spill_failed = false;
+	session->header_kept = false;
 	if (session->budget > 0)
 		(void)session->options.host->budget(session->options.arg, -session->budget);
 	session->budget = 0;
@@ -185,9 +193,16 @@ session_greet(struct session *session, struct buf *out)
 /* ------------------------------------------------------------------ handlers ------------------ */
 
 static bool
-tls_is_due(const struct session *session)
+offers_starttls(const struct session *session)
 {
 	return session->options.tls == TLS_MODE_STARTTLS && !session->in_tls;
+}
+
+/* Nothing but STARTTLS goes on, unless the operator allows AUTH in clear: then it is the client's choice. */
+static bool
+tls_is_due(const struct session *session)
+{
+	return offers_starttls(session) && !session->options.auth_without_tls;
 }
 
 static bool
@@ -204,6 +219,10 @@ take_helo(struct session *session, const struct command *command, struct buf *ou
 	if (command->arg.len == 0) {
 		session_error(
 		    session, out, 501, ehlo ? "Syntax: EHLO hostname" : "Syntax: HELO <hostname>");
+		return false;
+	}
+	if (++session->idle_commands > IDLE_COMMANDS_MAX && ++session->errors > ERRORS_MAX) {
+		too_many_errors(session, out);
 		return false;
 	}
 	free(session->helo);
@@ -232,7 +251,7 @@ on_ehlo(struct session *session, const struct command *command, struct buf *out)
 		buf_addf(out, "250-SIZE %lld\r\n", (long long)config->smtp.max_message_bytes);
 	if (config->smtp.announce_pipelining)
 		buf_addf(out, "250-PIPELINING\r\n");
-	if (tls_is_due(session))
+	if (offers_starttls(session))
 		buf_addf(out, "250-STARTTLS\r\n");
 	if (may_auth(session))
 		buf_addf(out, "250-AUTH PLAIN LOGIN\r\n");
@@ -270,6 +289,9 @@ session_tls_started(struct session *session)
 	session->want = SESSION_READ;
 	free(session->helo);
 	session->helo = NULL;
+	free(session->account);
+	free(session->credential);
+	session->account = session->credential = NULL;
 	set_client(session);
 	session_end_mail(session);
 	session_set_state(session, STATE_START);
@@ -347,7 +369,6 @@ on_rcpt(struct session *session, const struct command *command, struct buf *out)
 static void
 idle_command(struct session *session, struct buf *out, int code, const char *text)
 {
-	session->progress++;
 	if (++session->idle_commands > IDLE_COMMANDS_MAX)
 		session_error(session, out, code, text);
 	else
@@ -451,6 +472,8 @@ wrong_place(const struct session *session, enum verb verb)
 		return "5.5.1 Sender already specified.";
 	if (verb == VERB_DATA && session->state == STATE_MAIL)
 		return "Error: need RCPT command";
+	if (verb == VERB_AUTH && session->state >= STATE_MAIL)
+		return "Refusing any other AUTH command.";
 	if (verb == VERB_RCPT || verb == VERB_DATA)
 		return session->state == STATE_START ? "5.5.1 Error: send HELO/EHLO first"
 						     : "5.5.1 Error: need MAIL command";
@@ -483,27 +506,37 @@ run_command(struct session *session, struct span line, struct buf *out)
 
 /* ------------------------------------------------------------------ feeding ------------------- */
 
+/* No line end within the limit. The rest is thrown away up to its CR LF; one that has none near, or ends in a bare LF,
+ * ends the session: what follows might not be meant as a command. */
+static size_t
+long_line(struct session *session, struct span in, size_t max, struct buf *out)
+{
+	struct span near = span_first(in, max + LINE_SLACK);
+	size_t end = span_find(near, '\n');
+
+	if (end == near.len && near.len < max + LINE_SLACK)
+		return 0;
+	if (session->state == STATE_AUTH)
+		session_auth_end(session);
+	session->progress++;
+	if (end < near.len && in.p[end - 1] == '\r') {
+		session_error(session, out, 500, "Error: line too long");
+		return end + 1;
+	}
+	session_reply(session, out, 500, "Error: line too long");
+	session->want = SESSION_CLOSE;
+	return in.len;
+}
+
 static size_t
 bad_line(struct session *session, struct span in, size_t used, size_t max, struct buf *out)
 {
-	char text[128];
-
-	if (used > max) { /* no line end within the limit */
-		size_t end = span_find(in, '\n');
-
-		if (end == in.len && in.len < max + 65536)
-			return 0; /* wait for its end, up to a point */
-		session_error(session, out, 500, "Error: line too long");
-		session->progress++;
-		if (end == in.len)
-			session->want = SESSION_CLOSE;
-		return end == in.len ? in.len : end + 1;
-	}
-	(void)snprintf(text, sizeof text,
+	if (used > max)
+		return long_line(session, in, max, out);
+	session_reply(session, out, 501,
 	    "Syntax error at character position %zu. CR and LF must be CRLF paired.  See RFC 2821 "
 	    "#2.7.1.",
 	    used);
-	session_reply(session, out, 501, "%s", text);
 	session->want = SESSION_CLOSE;
 	return in.len;
 }
@@ -515,7 +548,7 @@ feed_line(struct session *session, struct span in, struct buf *out)
 	struct span line;
 	enum rc rc;
 
-	if (in.p[0] == 0x16 && session->state == STATE_START && !session->in_tls) {
+	if (in.p[0] == 0x16 && !session->in_tls) {
 		session->want = SESSION_CLOSE; /* a TLS record where a command belongs */
 		return in.len;
 	}
@@ -524,6 +557,8 @@ feed_line(struct session *session, struct span in, struct buf *out)
 		return 0;
 	if (rc != RC_OK)
 		return bad_line(session, in, used, max, out);
+	session
+	    ->progress++; /* a whole line: the next one has time of its own, whatever came of this */
 	if (session->state == STATE_AUTH)
 		session_auth_line(session, line, out);
 	else

@@ -17,7 +17,17 @@
 #include "util/clock.h"
 #include "util/crc32c.h"
 #include "util/fsutil.h"
+#include "util/hash.h"
 #include "util/log.h"
+
+/* A state that stands before its message: compaction has copied the message to the end of the log, and its state has
+ * stayed where it was. Kept until the copy comes, or the word that the message is done. */
+struct early_state {
+	uint64_t sequence; /* the key in replay->early */
+	struct segment *segment;
+	uint32_t offset, size;
+	char bytes[];
+};
 
 struct replay {
 	struct spool *spool;
@@ -26,6 +36,7 @@ struct replay {
 	struct spool_replay_report *report;
 	char *memory; /* one segment */
 	uint64_t memory_size;
+	struct map early; /* of struct early_state */
 };
 
 static bool
@@ -89,7 +100,63 @@ list_files(int dirfd, const char *suffix, const char *stale, struct numbers *out
 	return rc;
 }
 
+/* ------------------------------------------------------------------ early states -------------- */
+
+static struct span
+sequence_key(const uint64_t *sequence)
+{
+	return span_make((const char *)sequence, sizeof *sequence);
+}
+
+static void
+early_forget(struct replay *r, uint64_t sequence)
+{
+	free(map_del(&r->early, sequence_key(&sequence)));
+}
+
+static enum rc
+early_keep(struct replay *r, struct segment *segment, uint64_t offset,
+    const struct record_header *header, struct span payload, struct why *why)
+{
+	struct early_state *early = malloc(sizeof *early + payload.len);
+
+	early_forget(r, header->sequence); /* the later one counts */
+	if (early == NULL)
+		return why_set(why, RC_LATER, 0, "spool: out of memory in replay");
+	early->sequence = header->sequence;
+	early->segment = segment;
+	early->offset = (uint32_t)offset;
+	early->size = header->size;
+	memcpy(early->bytes, payload.p, payload.len);
+	if (map_put(&r->early, sequence_key(&early->sequence), early) != RC_OK) {
+		free(early);
+		return why_set(why, RC_LATER, 0, "spool: out of memory in replay");
+	}
+	return RC_OK;
+}
+
+static void
+early_free(struct replay *r)
+{
+	MAP_FOREACH (slot, &r->early)
+		free(slot->value);
+	map_free(&r->early);
+}
+
 /* ------------------------------------------------------------------ records ------------------- */
+
+static void
+set_state(struct replay *r, struct spool_entry *entry, struct segment *segment, uint64_t offset,
+    struct span state)
+{
+	if (entry->state_segment != NULL)
+		segment_release(entry->state_segment, entry->state_size);
+	entry->state_segment = segment;
+	entry->state_offset = (uint32_t)offset;
+	entry->state_size = (uint32_t)state.len;
+	segment_hold(segment, entry->state_size);
+	r->ops->on_state(r->arg, entry, state);
+}
 
 static enum rc
 take_message(struct replay *r, struct segment *segment, uint64_t offset,
@@ -97,6 +164,7 @@ take_message(struct replay *r, struct segment *segment, uint64_t offset,
 {
 	struct spool *spool = r->spool;
 	struct spool_entry *entry = index_get(&spool->index, header->sequence);
+	struct early_state *early;
 	struct message *envelope;
 	size_t used;
 	enum rc rc;
@@ -127,6 +195,11 @@ take_message(struct replay *r, struct segment *segment, uint64_t offset,
 	entry->size = header->size;
 	entry->large = header->type == RECORD_LARGE;
 	segment_hold(segment, header->size);
+	early = map_del(&r->early, sequence_key(&header->sequence));
+	if (early != NULL)
+		set_state(
+		    r, entry, early->segment, early->offset, span_make(early->bytes, early->size));
+	free(early);
 	return RC_OK;
 }
 
@@ -150,16 +223,14 @@ take_record(struct replay *r, struct segment *segment, uint64_t offset,
 	if (header->type == RECORD_MESSAGE || header->type == RECORD_LARGE)
 		return take_message(r, segment, offset, header, payload, why);
 	entry = index_get(&spool->index, header->sequence);
-	if (entry == NULL)
-		return RC_OK; /* of a message that is gone, with its segment */
+	if (entry == NULL && header->type == RECORD_STATE)
+		return early_keep(r, segment, offset, header, payload, why);
+	if (entry == NULL) { /* of a message that is gone, with its segment */
+		early_forget(r, header->sequence);
+		return RC_OK;
+	}
 	if (header->type == RECORD_STATE) {
-		if (entry->state_segment != NULL)
-			segment_release(entry->state_segment, entry->state_size);
-		entry->state_segment = segment;
-		entry->state_offset = (uint32_t)offset;
-		entry->state_size = header->size;
-		segment_hold(segment, header->size);
-		r->ops->on_state(r->arg, entry, payload);
+		set_state(r, entry, segment, offset, payload);
 	} else if (header->type == RECORD_DONE) {
 		let_go(entry);
 		index_del(&spool->index, header->sequence);
@@ -321,6 +392,7 @@ spool_replay(struct spool *spool, const struct spool_replay_ops *ops, void *arg,
 	}
 	free(files.at);
 	free(r.memory);
+	early_free(&r);
 	if (rc == RC_OK)
 		rc = take_free_files(spool, why);
 	if (rc == RC_OK)

@@ -99,7 +99,7 @@ struct spool_entry *spool_find(const struct spool *spool, uint64_t sequence);
 /* From now on. */
 void spool_set_reserve(struct spool *spool, uint64_t reserve_bytes);
 
-/* RC_OK, or RC_LATER with the 452 or 451 reply: new mail cannot be taken now. Cheap. */
+/* RC_OK, or RC_LATER with the 452 reply: new mail cannot be taken now. Cheap. */
 MUST_CHECK enum rc spool_accepts(struct spool *spool, struct why *why);
 
 /* A temporary file for a large body that is arriving. Any thread; blocks shortly. name: to be set as

@@ -16,12 +16,12 @@ struct segment {
 	uint64_t used; /* next free offset: the core's */
 	uint64_t live; /* records that are still needed */
 	uint64_t live_bytes;
-	unsigned pending; /* requests and loads that use it */
-	int fd;		  /* the writer opens it before its first record; replay for old ones */
-	bool created;	  /* writer's: the file is there */
-	bool broken;	  /* writer's: a write or sync failed, nothing more goes in */
-	bool retiring;	  /* core's */
-	uint64_t recycle; /* generation of the free file to reuse, 0: a new file */
+	unsigned pending;    /* requests and loads that use it */
+	int fd;		     /* the writer opens it before its first record; replay for old ones */
+	bool created;	     /* writer's: the file is there */
+	_Atomic bool broken; /* writer's: a write or sync failed, nothing more goes in */
+	bool retiring;	     /* core's */
+	uint64_t recycle;    /* generation of the free file to reuse, 0: a new file */
 	struct segment *next, *prev;
 };
 

@@ -36,7 +36,7 @@ struct peer {
 	struct bufferevent *bev;
 	struct event *delay;
 	bool in_data, refuse;
-	struct evbuffer_ptr searched; /* no end of data before */
+	size_t searched; /* no end of data begins before */
 };
 
 static struct event_base *base;
@@ -102,14 +102,17 @@ static bool
 take_content(struct peer *p, struct evbuffer *in)
 {
 	static const char end[] = "\r\n.\r\n";
-	struct evbuffer_ptr at = evbuffer_search(in, end, sizeof end - 1, &p->searched);
+	struct evbuffer_ptr from, at;
 	char head[LOOK_FOR_FIELDS];
 	ssize_t n;
 
+	if (evbuffer_ptr_set(in, &from, p->searched, EVBUFFER_PTR_SET) != 0)
+		return false;
+	at = evbuffer_search(in, end, sizeof end - 1, &from);
 	if (at.pos < 0) {
 		size_t len = evbuffer_get_length(in);
 
-		(void)evbuffer_ptr_set(in, &p->searched, len > 4 ? len - 4 : 0, EVBUFFER_PTR_SET);
+		p->searched = len > 4 ? len - 4 : 0;
 		return false;
 	}
 	p->refuse = opt.fail_percent > 0 && rand() % 100 < opt.fail_percent;
@@ -131,13 +134,13 @@ take_content(struct peer *p, struct evbuffer *in)
 }
 
 static void
-take_command(struct peer *p, struct evbuffer *in, const char *line)
+take_command(struct peer *p, const char *line)
 {
 	if (strncasecmp(line, "EHLO", 4) == 0) {
 		say(p, "250-sink.test\r\n250-PIPELINING\r\n250-SIZE 100000000\r\n250 8BITMIME\r\n");
 	} else if (strncasecmp(line, "DATA", 4) == 0) {
 		p->in_data = true;
-		(void)evbuffer_ptr_set(in, &p->searched, 0, EVBUFFER_PTR_SET);
+		p->searched = 0;
 		say(p, "354 go\r\n");
 	} else if (strncasecmp(line, "QUIT", 4) == 0) {
 		say(p, "221 bye\r\n");
@@ -162,7 +165,7 @@ on_read(struct bufferevent *bev, void *arg)
 		line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF);
 		if (line == NULL)
 			return;
-		take_command(p, in, line);
+		take_command(p, line);
 		free(line);
 	}
 }

@@ -4,8 +4,10 @@
 #	make check TESTS= && tests/fuzz/fuzz_dot -max_total_time=60 NEW ../tests/fuzz/corpus/dot
 # Otherwise each one is linked with replay.c and "make check" runs it over its corpus.
 FUZZ_TARGETS = \
-	tests/fuzz/fuzz_address tests/fuzz/fuzz_command tests/fuzz/fuzz_config tests/fuzz/fuzz_dot \
-	tests/fuzz/fuzz_header tests/fuzz/fuzz_reply tests/fuzz/fuzz_ses_headers
+	tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_client tests/fuzz/fuzz_command \
+	tests/fuzz/fuzz_config tests/fuzz/fuzz_dot tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
+	tests/fuzz/fuzz_mx_rdata tests/fuzz/fuzz_reply tests/fuzz/fuzz_ses_headers \
+	tests/fuzz/fuzz_session
 FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DTEST_SRCDIR='"$(abs_top_srcdir)/tests"'
 
 check_PROGRAMS += $(FUZZ_TARGETS)
@@ -23,6 +25,14 @@ tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c tests/fuzz/fuzz.h $(
 tests_fuzz_fuzz_address_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"address"'
 tests_fuzz_fuzz_address_LDFLAGS = $(LINK_FUZZ)
 tests_fuzz_fuzz_address_LDADD = $(L_MAIL)
+tests_fuzz_fuzz_auth_SOURCES = tests/fuzz/fuzz_auth.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_auth_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"auth"'
+tests_fuzz_fuzz_auth_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_auth_LDADD = $(L_AUTH)
+tests_fuzz_fuzz_client_SOURCES = tests/fuzz/fuzz_client.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_client_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"client"'
+tests_fuzz_fuzz_client_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_client_LDADD = $(L_DELIVERY)
 tests_fuzz_fuzz_command_SOURCES = tests/fuzz/fuzz_command.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_command_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"command"'
 tests_fuzz_fuzz_command_LDFLAGS = $(LINK_FUZZ)
@@ -35,10 +45,18 @@ tests_fuzz_fuzz_dot_SOURCES = tests/fuzz/fuzz_dot.c tests/fuzz/fuzz.h $(FUZZ_MAI
 tests_fuzz_fuzz_dot_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"dot"'
 tests_fuzz_fuzz_dot_LDFLAGS = $(LINK_FUZZ)
 tests_fuzz_fuzz_dot_LDADD = $(L_WIRE)
+tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_envelope_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"envelope"'
+tests_fuzz_fuzz_envelope_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_envelope_LDADD = $(L_QUEUE)
 tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz_header.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_header_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"header"'
 tests_fuzz_fuzz_header_LDFLAGS = $(LINK_FUZZ)
 tests_fuzz_fuzz_header_LDADD = $(L_MAIL)
+tests_fuzz_fuzz_mx_rdata_SOURCES = tests/fuzz/fuzz_mx_rdata.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_mx_rdata_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"mx_rdata"'
+tests_fuzz_fuzz_mx_rdata_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_mx_rdata_LDADD = $(L_DNS)
 tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_reply_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"reply"'
 tests_fuzz_fuzz_reply_LDFLAGS = $(LINK_FUZZ)
@@ -47,3 +65,8 @@ tests_fuzz_fuzz_ses_headers_SOURCES = tests/fuzz/fuzz_ses_headers.c tests/fuzz/f
 tests_fuzz_fuzz_ses_headers_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"ses_headers"'
 tests_fuzz_fuzz_ses_headers_LDFLAGS = $(LINK_FUZZ)
 tests_fuzz_fuzz_ses_headers_LDADD = $(L_MAIL)
+tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c tests/fuzz/fuzz.h \
+	tests/unit/smtp/fake_host.c tests/unit/smtp/fake_host.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_session_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"session"'
+tests_fuzz_fuzz_session_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_session_LDADD = $(L_SMTP)

@@ -33,7 +33,7 @@ def logged_in(daemon):
 
 
 ENDS = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r", b"\r.\r\n", b"\r.\n", b"\n.\r", b"\n\r.\r\n", b"\r\n.\n\r",
-        b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\r\r\n.\r\n", b"\r\n. \r\n", b"\r\n.\t\r\n", b"\r\n.\x0b\r\n", b"\r\n\xe2\x80\xa8.\r\n"]  # fmt: skip
+        b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\r\r\n.\r\r\n", b"\r\n.\r\r\n", b"\r\n. \r\n", b"\r\n.\t\r\n", b"\r\n.\x0b\r\n", b"\r\n\xe2\x80\xa8.\r\n"]  # fmt: skip
 
 
 def test_smuggling(relay, sink):

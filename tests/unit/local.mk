@@ -9,7 +9,13 @@ include tests/unit/auth/local.mk
 include tests/unit/sign/local.mk
 include tests/unit/config/local.mk
 include tests/unit/dns/local.mk
+include tests/unit/smtp/local.mk
+include tests/unit/identity/local.mk
+include tests/unit/event/local.mk
+include tests/unit/bounce/local.mk
 include tests/unit/queue/local.mk
+include tests/unit/account/local.mk
+include tests/unit/delivery/local.mk
 include tests/unit/http/local.mk
 include tests/unit/cli/local.mk
 endif

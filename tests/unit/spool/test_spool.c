@@ -487,6 +487,49 @@ test_full_disk_refuses_with_452(void **state)
 	assert_int_equal(why.code, 452);
 }
 
+/* The message is moved to the end, its state lies in a segment before that: replay meets the state first. */
+static void
+test_a_state_in_front_of_its_moved_message_counts(void **state)
+{
+	enum {
+		FILL = 260,
+		FILL_BODY = 20000
+	};
+	struct world *w = *state;
+	struct item keep, heavy, *fill = calloc(FILL, sizeof *fill);
+	struct segment *first;
+	bool found = false;
+
+	append(w, &keep, "keep@example.net", 1000);
+	for (int i = 0; i < 60; i++) /* into the second segment */
+		append(w, &fill[i], "fill@example.net", FILL_BODY);
+	settle(w);
+	first = keep.entry.segment;
+	assert_ptr_not_equal(fill[59].entry.segment, first);
+	assert_rc(
+	    spool_append_state(w->spool, &keep.entry, SPAN_LIT("settled"), NULL, NULL), RC_OK);
+	append(w, &heavy, "heavy@example.net",
+	    SEGMENT / 2); /* keeps that segment from being moved too */
+	for (int i = 60; i < FILL; i++)
+		append(w, &fill[i], "fill@example.net", FILL_BODY);
+	settle(w);
+	for (int i = 0; i < FILL && keep.entry.segment == first; i++) {
+		int k = i < 60 ? i : FILL - 1 - (i - 60);
+
+		assert_rc(spool_append_done(w->spool, &fill[k].entry, NULL, NULL), RC_OK);
+		settle(w);
+	}
+	assert_ptr_not_equal(keep.entry.segment, first);
+	restart(w);
+	for (size_t i = 0; i < w->found_count; i++)
+		if (strcmp(w->found[i].subject, "keep@example.net") == 0) {
+			assert_string_equal(w->found[i].state, "settled");
+			found = true;
+		}
+	assert_true(found);
+	free(fill);
+}
+
 int
 main(void)
 {
@@ -501,6 +544,8 @@ main(void)
 		    test_segments_are_freed_and_reused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_an_old_message_moves_on_and_keeps_its_state, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_state_in_front_of_its_moved_message_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_damage_does_not_hide_what_lies_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_cut_record_is_not_there, setup, teardown),

@@ -1,0 +1,75 @@
+/* fuzz/fuzz_envelope.c - what is read back from the spool: envelopes, and the states of recipients. The first byte of the
+ * input is the number of recipients that the state is read for. What decodes survives a round trip. */
+#include "config.h"
+
+#include "fuzz/fuzz.h"
+#include "queue/state.h"
+#include "spool/message.h"
+
+static void
+check_message(const struct message *m)
+{
+	MUST(m->recipient_count > 0 && m->recipient_count <= MESSAGE_RECIPIENTS_MAX);
+	for (size_t i = 0; i < m->recipient_count; i++)
+		MUST(m->recipients[i].address != NULL && m->recipients[i].orcpt != NULL);
+	for (size_t i = 0; i < m->tag_count; i++)
+		MUST(m->tags[i].name != NULL && m->tags[i].value != NULL);
+	MUST(m->account != NULL && m->sender != NULL && m->envid != NULL);
+}
+
+static void
+try_envelope(struct span in)
+{
+	struct message *first = message_new(), *second = message_new();
+	struct buf once = BUF_EMPTY, twice = BUF_EMPTY;
+	size_t used;
+
+	if (first != NULL && second != NULL && envelope_decode(in, first, &used) == RC_OK) {
+		MUST(used <= in.len);
+		check_message(first);
+		envelope_encode(first, &once);
+		MUST(buf_len(&once) == used);
+		MUST(envelope_decode(buf_span(&once), second, &used) == RC_OK);
+		MUST(used == buf_len(&once));
+		envelope_encode(second, &twice);
+		MUST(span_eq(buf_span(&once), buf_span(&twice)));
+		/* Cut anywhere it is no envelope. */
+		for (size_t len = 0; len < used && len < 2000; len++) {
+			struct message *cut = message_new();
+			size_t n;
+
+			MUST(cut == NULL ||
+			     envelope_decode(span_first(buf_span(&once), len), cut, &n) == RC_BAD);
+			message_unref(cut);
+		}
+	}
+	message_unref(first);
+	message_unref(second);
+	buf_free(&once);
+	buf_free(&twice);
+}
+
+static void
+try_state(struct span in, size_t count)
+{
+	struct recipient_state states[256];
+	struct buf out = BUF_EMPTY;
+
+	if (state_decode(in, states, count) != RC_OK)
+		return;
+	state_encode(states, count, &out);
+	MUST(buf_len(&out) == in.len);
+	for (size_t i = 0; i < in.len; i++) /* "settled" is any byte but 0 */
+		MUST(buf_span(&out).p[i] == in.p[i] || (i >= 3 && (i - 3) % 11 == 0));
+	buf_free(&out);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	try_envelope(span_make((const char *)data + 1, size - 1));
+	try_state(span_make((const char *)data + 1, size - 1), data[0]);
+	return 0;
+}
