@@ -69,7 +69,8 @@ struct queue_view {
 };
 
 /* Walks the messages in order of acceptance, over as many rounds of the loop as the caller likes: messages may come
- * and go meanwhile; one that is there all the time is seen exactly once. When the queue is freed, the cursor is at its end. */
+ * and go meanwhile; one that is there all the time is seen exactly once. A cursor of a queue that was freed is at its
+ * end. */
 struct queue_cursor;
 struct queue_cursor *queue_cursor_new(struct queue *queue); /* NULL: out of memory */
 bool queue_cursor_next(struct queue_cursor *cursor, struct queue_view *out); /* false: the end */
