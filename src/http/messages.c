@@ -268,6 +268,16 @@ store_done(struct worker_job *job)
 
 /* ------------------------------------------------------------------ in ------------------------ */
 
+/* How much stays in memory of a body that goes to a file: the header has to be whole, or its rest would leave as text. */
+static size_t
+bytes_to_keep(struct span body, size_t limit)
+{
+	const char *empty = memmem(body.p, body.len, "\r\n\r\n", 4);
+	size_t header = empty != NULL ? (size_t)(empty - body.p) + 4 : body.len;
+
+	return header > limit ? header : limit;
+}
+
 /* With the call held: everything after this is an answer in a callback. */
 static void
 hand_over(struct call *call, struct submission *s, const struct config *config)
@@ -284,7 +294,7 @@ hand_over(struct call *call, struct submission *s, const struct config *config)
 	intake->spool = context->spool;
 	intake->submit = context->submit;
 	intake->submission = s;
-	intake->keep = (size_t)config->spool.memory_body_bytes;
+	intake->keep = bytes_to_keep(buf_span(&s->body), (size_t)config->spool.memory_body_bytes);
 	s->owner = intake;
 	s->done = on_submitted;
 	s->too_long = s->size > (uint64_t)config->smtp.max_message_bytes;
