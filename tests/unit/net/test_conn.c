@@ -340,6 +340,80 @@ say(struct world *w, const char *text)
 	assert_int_equal(write(w->fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
+/* One line in each call; between them the conn is paused, as a session is while it waits. */
+static size_t
+take_line(struct end *end, struct span in)
+{
+	size_t lf = span_find(in, '\n');
+
+	if (lf == in.len)
+		return 0;
+	buf_add_span(&end->got, span_first(in, lf));
+	buf_add_char(&end->got, ';');
+	if (end->step++ % 2 == 0) {
+		conn_pause(end->conn);
+		timer_set(&end->timer, 1);
+	}
+	return lf + 1;
+}
+
+static size_t
+take_lines(struct end *end, struct span in)
+{
+	size_t used = 0, n;
+
+	do {
+		n = take_line(end, span_skip(in, used));
+		used += n;
+	} while (n > 0 && end->step % 2 == 0);
+	return used;
+}
+
+static void
+write_lines(struct end *end)
+{
+	struct buf lines = BUF_EMPTY;
+
+	for (int i = 0; i < 60; i++)
+		buf_addf(&lines, "line %d\n", i);
+	conn_write(end->conn, buf_span(&lines));
+	buf_free(&lines);
+	close_now(end);
+}
+
+/* Sixty lines in one piece (in TLS: one record) are all given, though each second one pauses. */
+static void
+check_sixty(bool tls)
+{
+	struct buf want = BUF_EMPTY;
+	struct world w;
+
+	for (int i = 0; i < 60; i++)
+		buf_addf(&want, "line %d;", i);
+	begin_both(&w);
+	w.b.use = take_lines;
+	w.b.over = stop;
+	timer_init(&w.b.timer, w.loop, resume, &w.b);
+	if (tls) {
+		start_tls_both(&w);
+		w.a.tls = write_lines;
+	} else {
+		w.a.connected = write_lines;
+	}
+	run(&w);
+	assert_string_equal(buf_cstr(&w.b.got), buf_cstr(&want));
+	buf_free(&want);
+	finish(&w);
+}
+
+static void
+test_lines(void **state)
+{
+	(void)state;
+	check_sixty(false);
+	check_sixty(true);
+}
+
 static size_t
 take_nothing(struct end *end, struct span in)
 {
@@ -670,6 +744,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_much),
 		cmocka_unit_test(test_much_tls),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_max_input),
 		cmocka_unit_test(test_half_close),
 		cmocka_unit_test(test_last_words),
