@@ -574,6 +574,25 @@ test_answer_and_end(void **state)
 	finish(&w);
 }
 
+/* A host that has got tired of waiting says so when it is spoken to: the message is not to blame. */
+static void
+test_kept_too_long(void **state)
+{
+	const struct script scripts[] = {
+		{ GREETING, GO_ON,
+		    { OFFER, MESSAGE, { "MAIL", "421 4.4.2 idle too long\r\n", CLOSE } } },
+		{ GREETING, GO_ON, { OFFER, { "MAIL", "421 4.3.2 stopping\r\n", CLOSE } } },
+	};
+	struct world w;
+
+	(void)state;
+	begin(&w, scripts, TLS_POLICY_OPPORTUNISTIC);
+	run(&w, 2, SENT "deferred 421 4.3.2 stopping\n"); /* on a new one it counts */
+	assert_int_equal(w.session_count, 2);
+	assert_false(w.report.reused);
+	finish(&w);
+}
+
 /* ------------------------------------------------------------------ content ------------------- */
 
 static void
@@ -704,6 +723,7 @@ main(void)
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_lost_early),
 		cmocka_unit_test(test_answer_and_end),
+		cmocka_unit_test(test_kept_too_long),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_close),
