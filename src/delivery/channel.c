@@ -474,6 +474,8 @@ on_total_deadline(void *arg)
 	struct channel *channel = arg;
 	struct buf out = BUF_EMPTY;
 
+	if (channel->client.state == CLIENT_FINAL)
+		channel->attempt->report.unknown = true;
 	channel->address = SIZE_MAX / 2; /* no further host */
 	client_abort(&channel->client, OUTCOME_DEFERRED, 421, "4.4.2",
 	    "the attempt took longer than delivery.attempt allows");

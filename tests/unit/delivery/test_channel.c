@@ -650,6 +650,28 @@ test_deadlines(void **state)
 	finish(&w);
 }
 
+/* The whole attempt has its time, too. Behind the end of data nobody knows what came of it. */
+static void
+test_attempt_deadline(void **state)
+{
+	const struct script scripts[] = { { GREETING, GO_ON,
+	    { OFFER, MAIL, RCPT, DATA_OK, { ".", NULL, HANG } } } };
+	struct config *old = config;
+	struct world w;
+
+	(void)state;
+	config = must_parse("hostname = \"us.example\";");
+	config->delivery.attempt_ms = 1000; /* less than the schema takes */
+	begin(&w, scripts, TLS_POLICY_OPPORTUNISTIC);
+	w.hosts = 2; /* no other host is asked */
+	run(&w, 1, "deferred 421 4.4.2 the attempt took longer than delivery.attempt allows\n");
+	assert_int_equal(w.session_count, 1);
+	assert_true(w.report.unknown);
+	finish(&w);
+	config_unref(config);
+	config = old;
+}
+
 static void
 close_in_between(void *arg)
 {
@@ -726,6 +748,7 @@ main(void)
 		cmocka_unit_test(test_kept_too_long),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_deadlines),
+		cmocka_unit_test(test_attempt_deadline),
 		cmocka_unit_test(test_close),
 	};
 
