@@ -266,6 +266,30 @@ begin_mail(struct channel *channel, struct buf *out)
 	client_mail(&channel->client, &channel->mail, out);
 }
 
+/* A kept connection answered the mail with "421, idle too long": the host is well, and the message was not looked at. */
+static bool
+was_kept_too_long(const struct channel *channel)
+{
+	const struct client *client = &channel->client;
+
+	return !channel->fresh && client->state == CLIENT_OVER && client->answered == 1 &&
+	       client->end.code == 421 && client->end.remote;
+}
+
+/* As if the attempt had just begun, on a new connection. */
+static void
+begin_anew(struct channel *channel)
+{
+	struct attempt *attempt = channel->attempt;
+
+	for (size_t i = 0; i < attempt->count; i++)
+		attempt->recipients[i].outcome.kind = OUTCOME_NONE;
+	attempt->report.reused = false;
+	drop_connection(channel, false);
+	channel->ready_us = 0;
+	connect_next(channel);
+}
+
 /* After anything happened to the client: send what it wrote, see what it wants. */
 static void
 settle(struct channel *channel, struct buf *out)
@@ -288,6 +312,10 @@ settle(struct channel *channel, struct buf *out)
 	if (channel->attempt == NULL) {
 		if (state != CLIENT_READY && state != CLIENT_RSET)
 			drop_connection(channel, true);
+		return;
+	}
+	if (channel->ready_us != 0 && was_kept_too_long(channel)) {
+		begin_anew(channel);
 		return;
 	}
 	if (channel->ready_us != 0 &&
@@ -405,9 +433,7 @@ lost(struct channel *channel, int code, const char *status, const char *text)
 	/* A kept connection that died before it took the mail says nothing about the host. */
 	if (!channel->fresh && channel->client.state == CLIENT_ENVELOPE &&
 	    channel->client.answered == 0) {
-		drop_connection(channel, false);
-		channel->ready_us = 0;
-		connect_next(channel);
+		begin_anew(channel);
 		return;
 	}
 	client_abort(&channel->client, OUTCOME_DEFERRED, code, status, text);
@@ -453,6 +479,8 @@ on_total_deadline(void *arg)
 	struct channel *channel = arg;
 	struct buf out = BUF_EMPTY;
 
+	if (channel->client.state == CLIENT_FINAL)
+		channel->attempt->report.unknown = true;
 	channel->address = SIZE_MAX / 2; /* no further host */
 	client_abort(&channel->client, OUTCOME_DEFERRED, 421, "4.4.2",
 	    "the attempt took longer than delivery.attempt allows");

@@ -427,15 +427,38 @@ client_state_name(enum client_state state)
 	return states[state].name;
 }
 
+/* Replies that are due for what was sent until now. */
+static size_t
+replies_due(const struct client *client)
+{
+	switch (client->state) {
+	case CLIENT_ENVELOPE:
+		return client->sent - client->answered;
+	case CLIENT_TLS:
+	case CLIENT_READY:
+	case CLIENT_BODY:
+	case CLIENT_OVER:
+		return 0;
+	default:
+		return 1;
+	}
+}
+
 void
 client_feed(struct client *client, struct span in, size_t *used, struct buf *out)
 {
+	size_t due = replies_due(client);
+
 	*used = 0;
 	while (in.len > 0 && states[client->state].on_reply != NULL) {
 		size_t taken = 0;
 		bool ehlo = client->state == CLIENT_EHLO;
-		enum rc rc = reply_feed(&client->parser, in, &taken, ehlo ? ehlo_offer_line : NULL,
-		    ehlo ? &client->offer : NULL);
+		bool asked =
+		    client->state == CLIENT_READY || client->state == CLIENT_BODY || due > 0;
+		enum rc rc = !asked
+				 ? RC_BAD
+				 : reply_feed(&client->parser, in, &taken,
+				       ehlo ? ehlo_offer_line : NULL, ehlo ? &client->offer : NULL);
 		struct reply reply;
 
 		*used += taken;
@@ -443,12 +466,17 @@ client_feed(struct client *client, struct span in, size_t *used, struct buf *out
 		if (rc == RC_MORE)
 			return;
 		if (rc != RC_OK) {
+			/* What is here before its command was sent answers nothing; taken for the next reply, it would
+			 * put all that follow to the wrong recipients. */
 			client_abort(client, OUTCOME_DEFERRED, 421, "4.5.0",
-			    "the receiving host answered with something that is no SMTP reply");
+			    asked
+				? "the receiving host answered with something that is no SMTP reply"
+				: "the receiving host answered a command before it was sent");
 			return;
 		}
 		reply = client->parser.reply;
 		reply_parser_init(&client->parser);
+		due -= due > 0;
 		states[client->state].on_reply(client, &reply, out);
 	}
 }

@@ -363,6 +363,17 @@ read_all(struct conn *conn)
 		timer_set(&conn->resume_timer, 0); /* more may wait inside OpenSSL */
 }
 
+/* Input kept over a pause is given before the socket is asked: what comes behind it may be the end, which drops it. */
+static void
+go_on(struct conn *conn)
+{
+	timer_cancel(&conn->resume_timer);
+	if (buf_len(&conn->in) > 0 && !conn->paused)
+		give_data(conn, SPAN_EMPTY);
+	if (!conn->freed && conn->state == STATE_OPEN)
+		read_all(conn);
+}
+
 static void
 after(struct conn *conn)
 {
@@ -386,8 +397,12 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (conn->state == STATE_HANDSHAKE)
 		handshake(conn);
-	if (!conn->freed && conn->state == STATE_OPEN)
-		read_all(conn);
+	if (!conn->freed && conn->state == STATE_OPEN) {
+		if (timer_is_set(&conn->resume_timer))
+			go_on(conn);
+		else
+			read_all(conn);
+	}
 	after(conn);
 	(void)leave(conn);
 }
@@ -399,10 +414,7 @@ on_resume(void *arg)
 
 	enter(conn);
 	if (conn->state == STATE_OPEN && !conn->paused) {
-		if (buf_len(&conn->in) > 0)
-			give_data(conn, SPAN_EMPTY);
-		if (!conn->freed && conn->state == STATE_OPEN)
-			read_all(conn);
+		go_on(conn);
 		after(conn);
 	}
 	(void)leave(conn);
@@ -545,7 +557,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		handshake(conn);
 	if (!conn->freed && conn->tls_wants_write && conn->state == STATE_OPEN) {
 		conn->tls_wants_write = false;
-		read_all(conn);
+		go_on(conn);
 	}
 	after(conn);
 	(void)leave(conn);

@@ -10,6 +10,7 @@ include tests/unit/sign/local.mk
 include tests/unit/config/local.mk
 include tests/unit/dns/local.mk
 include tests/unit/smtp/local.mk
+include tests/unit/net/local.mk
 include tests/unit/identity/local.mk
 include tests/unit/event/local.mk
 include tests/unit/bounce/local.mk

@@ -673,6 +673,39 @@ test_extra_replies(void **state)
 	    EHLO UNSIZED TO_B "RSET\r\n", "bounced 550 5.1.1 no\n", CLIENT_OVER);
 }
 
+/* A reply that is there before its command was sent answers nothing: were it taken for the next one, all that follow would
+ * be for the wrong recipient. */
+static void
+test_replies_ahead(void **state)
+{
+	static const struct {
+		const char *before, *ahead;
+	} cases[] = {
+		{ "", GREETING "250 mx\r\n" },
+		{ GREETING, "250 mx\r\n250 ok\r\n250" },
+		{ SLOW_OFFER, "250 ok\r\n250 ok\r\n" },
+		{ SLOW_OFFER, "250 ok\r\n5" },
+		{ SLOW_OFFER "250 ok\r\n", "550 5.1.1 no\r\n250 ok\r\n" },
+		{ PLAIN_OFFER "250 ok\r\n250 ok\r\n450 no\r\n450 no\r\n",
+		    "451 no\r\n250 ahead of RSET\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct dialog d;
+		size_t used;
+
+		begin(&d, &THREE);
+		feed(&d, span_of(cases[i].before), 1);
+		assert_int_not_equal(d.client.state, CLIENT_OVER);
+		client_feed(&d.client, span_of(cases[i].ahead), &used, &d.out);
+		assert_int_equal(d.client.state, CLIENT_OVER);
+		for (size_t k = 1; d.begun && k < 3; k++)
+			assert_int_equal(d.to[k].outcome.kind, OUTCOME_DEFERRED);
+		end(&d);
+	}
+}
+
 /* Control bytes and 8-bit of the peer stay out of what is kept. */
 static void
 test_hostile_text(void **state)
@@ -726,6 +759,7 @@ main(void)
 		cmocka_unit_test(test_lost_everywhere),
 		cmocka_unit_test(test_lost_keeps_answers),
 		cmocka_unit_test(test_extra_replies),
+		cmocka_unit_test(test_replies_ahead),
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_second_mail),
 	};

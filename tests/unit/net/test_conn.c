@@ -1,0 +1,764 @@
+/* Unit tests of net/conn.c: both ends on one loop, over loopback, in clear and in TLS; or one end in the test's hand. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "unit/config/config_test.h"
+#include "net/conn.h"
+
+enum {
+	GIVE_UP_MS = 30000, /* a test that hangs ends, and fails */
+	MAX_INPUT = 100 * 1000
+};
+
+struct world;
+
+/* One end, what it does in its callbacks, and what it saw. */
+struct end {
+	struct world *world;
+	struct conn *conn;
+
+	/* ---- behaviour ---- */
+	size_t (*use)(struct end *end, struct span in); /* NULL: takes all */
+	void (*drained)(struct end *end);
+	void (*connected)(struct end *end);
+	void (*tls)(struct end *end);
+	void (*over)(struct end *end);
+
+	/* ---- seen ---- */
+	struct buf got;
+	size_t bytes;
+	unsigned calls, drains, ends;
+	size_t most_given;
+	bool in_tls;
+	enum conn_end how;
+	char why[256];
+	uint64_t rounds;
+	struct timer timer;
+	int step;
+};
+
+struct world {
+	struct loop *loop;
+	struct end a, b; /* a begins, b was listening */
+	int fd;		 /* b's, or the test's own */
+	struct timer give_up;
+	bool gave_up;
+};
+
+static struct tls_server *server_tls;
+static struct tls_client *client_tls;
+
+static size_t
+on_data(void *arg, struct span in)
+{
+	struct end *end = arg;
+	size_t used = in.len;
+
+	end->calls++;
+	if (in.len > end->most_given)
+		end->most_given = in.len;
+	if (end->use != NULL)
+		used = end->use(end, in);
+	else
+		buf_add_span(&end->got, in);
+	end->bytes += used;
+	return used;
+}
+
+static void
+on_drained(void *arg)
+{
+	struct end *end = arg;
+
+	end->drains++;
+	if (end->drained != NULL)
+		end->drained(end);
+}
+
+static void
+on_connected(void *arg)
+{
+	struct end *end = arg;
+
+	if (end->connected != NULL)
+		end->connected(end);
+}
+
+static void
+on_tls(void *arg)
+{
+	struct end *end = arg;
+
+	end->in_tls = conn_is_tls(end->conn);
+	if (end->tls != NULL)
+		end->tls(end);
+}
+
+static void
+on_end(void *arg, enum conn_end how, const char *why)
+{
+	struct end *end = arg;
+
+	end->ends++;
+	end->how = how;
+	(void)snprintf(end->why, sizeof end->why, "%s", why);
+	conn_free(end->conn);
+	end->conn = NULL;
+	if (end->over != NULL)
+		end->over(end);
+}
+
+static const struct conn_ops ops = { on_data, on_drained, on_connected, on_tls, on_end };
+
+static void
+stop(struct end *end)
+{
+	loop_stop(end->world->loop);
+}
+
+static void
+on_give_up(void *arg)
+{
+	struct world *w = arg;
+
+	w->gave_up = true;
+	loop_stop(w->loop);
+}
+
+/* ------------------------------------------------------------------ a pair -------------------- */
+
+static int
+listen_somewhere(struct sockaddr_in *addr)
+{
+	socklen_t len = sizeof *addr;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*addr = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	/* Ports of our own, so that others on the machine are left alone. */
+	for (unsigned port = 22100 + (unsigned)getpid() % 500; port < 23000; port++) {
+		addr->sin_port = htons((uint16_t)port);
+		if (bind(fd, (struct sockaddr *)addr, len) == 0)
+			break;
+	}
+	assert_int_equal(listen(fd, 5), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)addr, &len), 0);
+	return fd;
+}
+
+/* a connects; b's descriptor is in w->fd, not yet a conn. */
+static void
+begin(struct world *w)
+{
+	struct why why = WHY_EMPTY;
+	struct sockaddr_in addr;
+	int listener = listen_somewhere(&addr);
+
+	*w = (struct world){ .loop = loop_new("test", &why) };
+	assert_non_null(w->loop);
+	w->a.world = w->b.world = w;
+	timer_init(&w->give_up, w->loop, on_give_up, w);
+	timer_set(&w->give_up, GIVE_UP_MS);
+	w->a.conn = conn_connect(
+	    w->loop, (struct sockaddr *)&addr, sizeof addr, NULL, 0, MAX_INPUT, &ops, &w->a, &why);
+	assert_non_null(w->a.conn);
+	w->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(w->fd >= 0);
+	(void)close(listener);
+}
+
+static void
+begin_both(struct world *w)
+{
+	begin(w);
+	assert_int_equal(fcntl(w->fd, F_SETFL, O_NONBLOCK), 0);
+	w->b.conn = conn_new(w->loop, w->fd, MAX_INPUT, &ops, &w->b);
+	assert_non_null(w->b.conn);
+	w->fd = -1;
+}
+
+static void
+run(struct world *w)
+{
+	loop_run(w->loop);
+	assert_false(w->gave_up);
+}
+
+static void
+finish(struct world *w)
+{
+	conn_free(w->a.conn);
+	conn_free(w->b.conn);
+	timer_cancel(&w->give_up);
+	timer_cancel(&w->a.timer);
+	timer_cancel(&w->b.timer);
+	buf_free(&w->a.got);
+	buf_free(&w->b.got);
+	if (w->fd >= 0)
+		(void)close(w->fd);
+	loop_free(w->loop);
+}
+
+static void
+start_tls_client(struct end *end)
+{
+	size_t dropped;
+
+	assert_rc(
+	    conn_start_tls_client(end->conn, client_tls, "mx.example.com", false, &dropped), RC_OK);
+}
+
+static void
+start_tls_both(struct world *w)
+{
+	size_t dropped;
+
+	w->a.connected = start_tls_client;
+	assert_rc(conn_start_tls_server(w->b.conn, server_tls, &dropped), RC_OK);
+}
+
+/* ------------------------------------------------------------------ much data ----------------- */
+
+enum {
+	MUCH = 12 * 1024 * 1024
+};
+
+static unsigned char
+pattern(size_t at)
+{
+	return (unsigned char)(at * 7 + at / 251);
+}
+
+/* Everything at once, then the end: all of it has to come out before. */
+static void
+write_much(struct end *end)
+{
+	char *bytes = malloc(MUCH);
+
+	assert_non_null(bytes);
+	for (size_t i = 0; i < MUCH; i++)
+		bytes[i] = (char)pattern(i);
+	conn_write(end->conn, span_make(bytes, MUCH));
+	assert_true(conn_unsent(end->conn) > 0);
+	free(bytes);
+}
+
+static void
+close_now(struct end *end)
+{
+	struct conn *conn = end->conn;
+
+	end->conn = NULL;
+	conn_close(conn);
+}
+
+static size_t
+check_pattern(struct end *end, struct span in)
+{
+	for (size_t i = 0; i < in.len; i += 97)
+		assert_int_equal((unsigned char)in.p[i], pattern(end->bytes + i));
+	return in.len;
+}
+
+static void
+resume(void *arg)
+{
+	struct end *end = arg;
+
+	if (end->conn != NULL)
+		conn_resume(end->conn);
+}
+
+/* Takes whole thousands, but for the last bytes, and pauses every megabyte. */
+static size_t
+take_slowly(struct end *end, struct span in)
+{
+	bool last = end->bytes + in.len == MUCH;
+	struct span part = span_first(in, last ? in.len : in.len - in.len % 1000);
+
+	assert_true(in.len <= MAX_INPUT + CONN_READ_SIZE);
+	(void)check_pattern(end, part);
+	if (end->bytes / 1048576 != (end->bytes + part.len) / 1048576) {
+		conn_pause(end->conn);
+		timer_set(&end->timer, 1);
+	}
+	return part.len;
+}
+
+static void
+check_much(bool tls, bool slow)
+{
+	struct world w;
+
+	begin_both(&w);
+	w.b.use = slow ? take_slowly : check_pattern;
+	w.b.over = stop;
+	timer_init(&w.b.timer, w.loop, resume, &w.b);
+	if (tls) {
+		start_tls_both(&w);
+		w.a.tls = write_much;
+	} else {
+		w.a.connected = write_much;
+	}
+	w.a.drained = close_now;
+	run(&w);
+	assert_int_equal(w.b.bytes, MUCH);
+	assert_int_equal(w.b.ends, 1);
+	assert_int_equal(w.b.how, CONN_EOF);
+	assert_int_equal(w.a.drains, 1);
+	assert_int_equal(w.b.in_tls, tls);
+	finish(&w);
+}
+
+static void
+test_much(void **state)
+{
+	(void)state;
+	check_much(false, false);
+	check_much(false, true);
+}
+
+static void
+test_much_tls(void **state)
+{
+	(void)state;
+	check_much(true, false);
+	check_much(true, true);
+}
+
+/* ------------------------------------------------------------------ little data --------------- */
+
+static void
+say(struct world *w, const char *text)
+{
+	assert_int_equal(write(w->fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+/* One line in each call; between them the conn is paused, as a session is while it waits. */
+static size_t
+take_line(struct end *end, struct span in)
+{
+	size_t lf = span_find(in, '\n');
+
+	if (lf == in.len)
+		return 0;
+	buf_add_span(&end->got, span_first(in, lf));
+	buf_add_char(&end->got, ';');
+	if (end->step++ % 2 == 0) {
+		conn_pause(end->conn);
+		timer_set(&end->timer, 1);
+	}
+	return lf + 1;
+}
+
+static size_t
+take_lines(struct end *end, struct span in)
+{
+	size_t used = 0, n;
+
+	do {
+		n = take_line(end, span_skip(in, used));
+		used += n;
+	} while (n > 0 && end->step % 2 == 0);
+	return used;
+}
+
+static void
+write_lines(struct end *end)
+{
+	struct buf lines = BUF_EMPTY;
+
+	for (int i = 0; i < 60; i++)
+		buf_addf(&lines, "line %d\n", i);
+	conn_write(end->conn, buf_span(&lines));
+	buf_free(&lines);
+	close_now(end);
+}
+
+/* Sixty lines in one piece (in TLS: one record) are all given, though each second one pauses. */
+static void
+check_sixty(bool tls)
+{
+	struct buf want = BUF_EMPTY;
+	struct world w;
+
+	for (int i = 0; i < 60; i++)
+		buf_addf(&want, "line %d;", i);
+	begin_both(&w);
+	w.b.use = take_lines;
+	w.b.over = stop;
+	timer_init(&w.b.timer, w.loop, resume, &w.b);
+	if (tls) {
+		start_tls_both(&w);
+		w.a.tls = write_lines;
+	} else {
+		w.a.connected = write_lines;
+	}
+	run(&w);
+	assert_string_equal(buf_cstr(&w.b.got), buf_cstr(&want));
+	buf_free(&want);
+	finish(&w);
+}
+
+static void
+test_lines(void **state)
+{
+	(void)state;
+	check_sixty(false);
+	check_sixty(true);
+}
+
+/* When it has got all that there may be, looks on for a while. */
+static size_t
+take_nothing(struct end *end, struct span in)
+{
+	if (in.len >= MAX_INPUT && !timer_is_set(&end->timer)) {
+		timer_set(&end->timer, 100);
+		end->rounds = loop_rounds(end->world->loop);
+	}
+	return 0;
+}
+
+static void
+stop_loop(void *arg)
+{
+	stop(arg);
+}
+
+/* Input that nobody uses is bounded, and the socket is left alone then. */
+static void
+test_max_input(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_both(&w);
+	w.b.use = take_nothing;
+	w.a.connected = write_much;
+	timer_init(&w.b.timer, w.loop, stop_loop, &w.b);
+	run(&w);
+	assert_true(w.b.most_given >= MAX_INPUT);
+	assert_true(w.b.most_given <= MAX_INPUT + CONN_READ_SIZE);
+	assert_true(loop_rounds(w.loop) - w.b.rounds < 100); /* no busy loop */
+	assert_int_equal(w.b.ends, 0);
+	finish(&w);
+}
+
+/* ------------------------------------------------------------------ ends ---------------------- */
+
+/* The peer shuts its side down: what it said before is given first, then the end. */
+static void
+test_half_close(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	say(&w, "hello");
+	assert_int_equal(shutdown(w.fd, SHUT_WR), 0);
+	w.a.over = stop;
+	run(&w);
+	assert_string_equal(buf_cstr(&w.a.got), "hello");
+	assert_int_equal(w.a.how, CONN_EOF);
+	assert_string_equal(w.a.why, "connection closed by peer");
+	finish(&w);
+}
+
+static size_t
+answer(struct end *end, struct span in)
+{
+	conn_write(end->conn, in);
+	close_now(end);
+	loop_stop(end->world->loop);
+	return in.len;
+}
+
+/* The last words are not lost when they are followed by conn_close, and nothing is called afterwards. */
+static void
+test_last_words(void **state)
+{
+	struct world w;
+	char got[100];
+	ssize_t len;
+
+	(void)state;
+	begin(&w);
+	say(&w, "QUIT\r\n");
+	w.a.use = answer;
+	run(&w);
+	len = read(w.fd, got, sizeof got);
+	assert_int_equal(len, 6);
+	assert_int_equal(read(w.fd, got, sizeof got), 0);
+	assert_int_equal(w.a.ends, 0);
+	finish(&w);
+}
+
+static void
+test_reset(void **state)
+{
+	const struct linger now = { 1, 0 };
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(setsockopt(w.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+	(void)close(w.fd);
+	w.fd = -1;
+	w.a.over = stop;
+	run(&w);
+	assert_int_equal(w.a.ends, 1);
+	assert_int_equal(w.a.how, CONN_ERROR);
+	finish(&w);
+}
+
+static void
+test_refused(void **state)
+{
+	struct why why = WHY_EMPTY;
+	struct sockaddr_in addr;
+	struct world w;
+	char address[CONN_ADDRESS_LEN];
+	unsigned port;
+
+	(void)state;
+	begin(&w);
+	conn_free(w.a.conn);
+	(void)close(listen_somewhere(&addr)); /* nobody listens there now */
+	w.a.conn = conn_connect(
+	    w.loop, (struct sockaddr *)&addr, sizeof addr, NULL, 0, MAX_INPUT, &ops, &w.a, &why);
+	if (w.a.conn != NULL) { /* or refused inside the call, which loopback may do */
+		w.a.over = stop;
+		run(&w);
+		assert_int_equal(w.a.how, CONN_ERROR);
+		assert_string_equal(w.a.why, "connect: Connection refused");
+	} else {
+		assert_string_equal(why.text, "connect: Connection refused");
+	}
+	conn_format_address((struct sockaddr *)&addr, address, &port);
+	assert_string_equal(address, "127.0.0.1");
+	assert_int_equal(port, ntohs(addr.sin_port));
+	finish(&w);
+}
+
+/* ------------------------------------------------------------------ free inside --------------- */
+
+static void
+free_now(struct end *end)
+{
+	conn_free(end->conn);
+	end->conn = NULL;
+	stop(end);
+}
+
+static size_t
+free_in_data(struct end *end, struct span in)
+{
+	conn_write(end->conn, in); /* will not be sent */
+	free_now(end);
+	return 1;
+}
+
+static size_t
+tls_in_data(struct end *end, struct span in)
+{
+	size_t dropped;
+
+	assert_rc(conn_start_tls_server(end->conn, server_tls, &dropped), RC_OK);
+	timer_set(&end->timer, 50);
+	return in.len > 5 ? 5 : in.len;
+}
+
+/* Address sanitizer looks on. */
+static void
+test_free_inside(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	w.a.connected = free_now;
+	run(&w);
+	finish(&w);
+
+	begin(&w);
+	say(&w, "hello");
+	w.a.use = free_in_data;
+	run(&w);
+	assert_int_equal(w.a.ends, 0);
+	finish(&w);
+
+	begin_both(&w); /* in on_drained, which conn_write may call */
+	w.a.connected = write_much;
+	w.a.drained = free_now;
+	run(&w);
+	finish(&w);
+
+	begin_both(&w);
+	start_tls_both(&w);
+	w.a.tls = free_now;
+	run(&w);
+	finish(&w);
+
+	begin_both(&w);
+	start_tls_both(&w);
+	w.b.tls = free_now;
+	run(&w);
+	finish(&w);
+
+	begin_both(&w); /* close in the middle of a handshake, and while connecting */
+	start_tls_both(&w);
+	close_now(&w.b);
+	close_now(&w.a);
+	finish(&w);
+}
+
+/* ------------------------------------------------------------------ TLS ----------------------- */
+
+/* STARTTLS: a byte said behind it in clear never comes out of the TLS session. */
+static void
+test_clear_bytes_are_dropped(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	say(&w, "STLS\nRSET\nMAIL FROM:<evil@example.com>\n");
+	w.a.use = tls_in_data;
+	w.a.over = stop;
+	timer_init(&w.a.timer, w.loop, stop_loop, &w.a);
+	run(&w);
+	assert_int_equal(w.a.calls, 1);
+	assert_int_equal(w.a.bytes, 5);
+	assert_int_equal(w.a.ends, 0); /* waits for the handshake */
+	assert_false(conn_is_tls(w.a.conn));
+	finish(&w);
+}
+
+static void
+test_tls_names(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_both(&w);
+	start_tls_both(&w);
+	w.b.over = w.b.tls = stop;
+	run(&w);
+	assert_true(w.b.in_tls);
+	assert_string_equal(conn_tls_version(w.b.conn), "TLSv1.3");
+	assert_true(strlen(conn_tls_cipher(w.b.conn)) > 0);
+	finish(&w);
+}
+
+static void
+start_tls_verified(struct end *end)
+{
+	size_t dropped;
+
+	assert_rc(
+	    conn_start_tls_client(end->conn, client_tls, "mx.example.com", true, &dropped), RC_OK);
+}
+
+/* Nobody signed our certificate: a verifying client ends the handshake, on both sides. */
+static void
+test_tls_verify(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_both(&w);
+	start_tls_both(&w);
+	w.a.connected = start_tls_verified;
+	w.b.over = stop;
+	run(&w);
+	assert_int_equal(w.a.how, CONN_ERROR);
+	assert_true(span_istarts(span_of(w.a.why), SPAN_LIT("TLS handshake: self")));
+	assert_int_equal(w.b.how, CONN_ERROR);
+	assert_false(w.a.in_tls);
+	finish(&w);
+}
+
+/* Rubbish for a handshake ends the connection, and nothing else. */
+static void
+test_tls_rubbish(void **state)
+{
+	struct world w;
+	size_t dropped;
+
+	(void)state;
+	begin_both(&w);
+	assert_rc(conn_start_tls_server(w.b.conn, server_tls, &dropped), RC_OK);
+	w.a.connected = write_much;
+	w.b.over = stop;
+	run(&w);
+	assert_int_equal(w.b.ends, 1);
+	assert_int_equal(w.b.how, CONN_ERROR);
+	assert_int_equal(w.b.calls, 0);
+	finish(&w);
+}
+
+/* ------------------------------------------------------------------ set-up -------------------- */
+
+static char directory[] = "/tmp/postrider-conn-XXXXXX";
+
+static int
+set_up(void **state)
+{
+	struct why why = WHY_EMPTY;
+	char text[300];
+	struct config *config;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	assert_rc(tls_make_self_signed(directory, "mx.example.com", &why), RC_OK);
+	(void)snprintf(text, sizeof text,
+	    "hostname = \"mx.example.com\"; state_directory = \"%s\";", directory);
+	config = must_parse(text);
+	assert_rc(tls_server_load(config, &server_tls, &why), RC_OK);
+	assert_rc(tls_client_load(config, &client_tls, &why), RC_OK);
+	config_unref(config);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char path[100];
+
+	(void)state;
+	tls_server_unref(server_tls);
+	tls_client_unref(client_tls);
+	(void)snprintf(path, sizeof path, "%s/self-signed.pem", directory);
+	return unlink(path) == 0 && rmdir(directory) == 0 ? 0 : -1;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_much),
+		cmocka_unit_test(test_much_tls),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_max_input),
+		cmocka_unit_test(test_half_close),
+		cmocka_unit_test(test_last_words),
+		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_free_inside),
+		cmocka_unit_test(test_clear_bytes_are_dropped),
+		cmocka_unit_test(test_tls_names),
+		cmocka_unit_test(test_tls_verify),
+		cmocka_unit_test(test_tls_rubbish),
+	};
+
+	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does: OpenSSL writes as it likes */
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
