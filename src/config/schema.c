@@ -382,7 +382,7 @@ static const struct schema_row root_rows[] = {
 	{ MAIN(PATH, "state_directory", state_directory, "where keys, counters and lists are kept"),
 	    RESTART, DEFAULT(POSTRIDER_STATEDIR) },
 	{ MAIN(INT, "loops", loops, "threads that serve connections; 0: one per core"), RESTART,
-	    RANGE(0, 256), DEFAULT("0") },
+	    RANGE(0, 64), DEFAULT("0") },
 	{ MAIN(INT, "workers", workers, "threads for cryptography and disk; 0: one per core"),
 	    RESTART, RANGE(0, 256), DEFAULT("0") },
 	{ SECTION("log", log_group, "what is logged, and where") },

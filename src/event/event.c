@@ -28,11 +28,17 @@ static const struct {
 };
 
 static _Atomic uint64_t counts[EVENT_KINDS];
+static char hash_key[64];
+static size_t hash_key_len;
 static _Atomic int show_recipients = LOG_RECIPIENTS_FULL;
 
 void
-event_configure(enum config_log_recipients recipients)
+event_configure(enum config_log_recipients recipients, struct span secret)
 {
+	struct span key = span_first(secret, sizeof hash_key);
+
+	memcpy(hash_key, key.p, key.len);
+	hash_key_len = key.len;
 	show_recipients = recipients;
 }
 
@@ -69,7 +75,7 @@ show_address(const char *address, char out[SHOWN])
 		(void)log_safe(span_skip(a, at), out + 1, SHOWN - 1);
 		break;
 	case LOG_RECIPIENTS_HASH:
-		if (crypto_sha256(a, digest) != RC_OK)
+		if (crypto_hmac_sha256(span_make(hash_key, hash_key_len), a, digest) != RC_OK)
 			memset(digest, 0, sizeof digest);
 		crypto_hex(digest, sizeof digest, hex);
 		(void)snprintf(out, SHOWN, "%.16s", hex);
@@ -105,8 +111,12 @@ event_send(const struct event_send *e)
 	event_queue_id(e->sequence, qid);
 	message_id_format(e->id, id);
 	(void)snprintf(component, sizeof component, "%s/smtpd", e->listener);
-	log_line(LOG_LEVEL_INFO, component, "%s: client=%s, sasl_method=PLAIN, sasl_username=%s",
-	    qid, e->client, e->credential);
+	if (e->mechanism[0] != '\0')
+		log_line(LOG_LEVEL_INFO, component,
+		    "%s: client=%s, sasl_method=%s, sasl_username=%s", qid, e->client, e->mechanism,
+		    e->credential);
+	else
+		log_line(LOG_LEVEL_INFO, component, "%s: client=%s", qid, e->client);
 	log_line(LOG_LEVEL_INFO, "cleanup", "%s: message-id=<%s>%s%s", qid, id,
 	    e->original_message_id[0] != '\0' ? ", original-message-id=" : "",
 	    log_safe(span_of(e->original_message_id), mid, sizeof mid));

@@ -23,7 +23,8 @@ enum event_kind {
 /* The short id of log lines and queue listings, from the spool's sequence number. */
 void event_queue_id(uint64_t sequence, char out[EVENT_QUEUE_ID_LEN]);
 
-void event_configure(enum config_log_recipients recipients);
+/* How recipients are shown from now on; `secret` (copied, at most 64 bytes) keys their hashes. */
+void event_configure(enum config_log_recipients recipients, struct span secret);
 
 struct event_tag {
 	const char *name, *value;
@@ -33,6 +34,7 @@ struct event_send {
 	uint64_t sequence;
 	const struct message_id *id;
 	const char *listener, *client, *account, *credential, *sender, *configuration_set;
+	const char *mechanism;		 /* "PLAIN"; "": it did not come through SMTP */
 	const char *original_message_id; /* as the client gave it, or "" */
 	const struct event_tag *tags;
 	size_t tag_count;

@@ -31,6 +31,7 @@
 enum {
 	STOP_MS = 30000, /* for what is under way */
 	CUT_MS = 5000,	 /* for what was cut to come to its end */
+	DRAIN_LOOK_MS = 200,
 	TLS_LOOK_MS = 60000,
 	STATUS_MS = 5000,
 	WORKER_QUEUE = 20000,
@@ -40,7 +41,7 @@ enum {
 };
 
 struct app {
-	const char *path;
+	const struct snapshot_options *options;
 	struct snapshot now;
 	struct loop *core;
 	struct loop *loops[LOOPS_MAX];
@@ -60,8 +61,8 @@ struct app {
 	size_t signal_count;
 	unsigned char secret[SECRET_LEN];
 
-	bool stopping, cut, sessions_over, control_idle, queue_idle;
-	struct timer stop_timer, tls_timer, status_timer, watchdog_timer;
+	bool stopping, draining, cut, sessions_over, control_idle, queue_idle;
+	struct timer stop_timer, drain_timer, tls_timer, status_timer, watchdog_timer;
 	/* One reload at a time. A wish that comes meanwhile may mean files the running one has read already, so
 	 * another one follows. */
 	bool reloading, reload_again;
@@ -163,6 +164,12 @@ load_secret(struct app *app, struct why *why)
 	return rc;
 }
 
+static struct span
+secret_span(const struct app *app)
+{
+	return span_make((const char *)app->secret, SECRET_LEN);
+}
+
 static void
 on_replayed(void *arg, const struct message *envelope)
 {
@@ -232,7 +239,7 @@ make_flow(struct app *app, struct why *why)
 		.workers = app->workers,
 		.spool = app->spool,
 		.accounts = app->accounts,
-		.secret = span_make((const char *)app->secret, SECRET_LEN) };
+		.secret = secret_span(app) };
 	enum rc rc = queue_new(&queue, app->now.config, app->now.tls_client, &app->queue, why);
 
 	submit.queue = app->queue;
@@ -298,8 +305,10 @@ make_all(struct app *app, struct why *why)
 	rc = start_loops(app, why);
 	if (rc == RC_OK)
 		rc = load_secret(app, why);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
+		event_configure(app->now.config->log.recipients, secret_span(app));
 		rc = make_spool(app, why);
+	}
 	if (rc == RC_OK)
 		rc = accounts_new(
 		    app->core, app->workers, app->now.config->state_directory, &app->accounts, why);
@@ -340,7 +349,7 @@ reload_work(struct worker_job *job)
 {
 	struct reload *reload = container_of(job, struct reload, job);
 
-	reload->rc = snapshot_load(reload->app->path, &reload->snapshot, &reload->text);
+	reload->rc = snapshot_load(reload->app->options, &reload->snapshot, &reload->text);
 }
 
 static void
@@ -369,7 +378,7 @@ apply(struct app *app, struct snapshot *next, struct buf *restart)
 		    LOG_LEVEL_ERROR, "config", "out of memory: MX lookups know the old host name");
 	queue_configure(app->queue, next->config, next->tls_client);
 	spool_set_reserve(app->spool, (uint64_t)next->config->spool.reserve_bytes);
-	event_configure(next->config->log.recipients);
+	event_configure(next->config->log.recipients, secret_span(app));
 	log_open(next->config->log.sink, next->config->log.level);
 	config_diff_restart(app->now.config, next->config, restart);
 	log_lines(LOG_LEVEL_WARNING, restart, ": takes effect after a restart");
@@ -406,11 +415,11 @@ reload_done(struct worker_job *job)
 	if (reload->rc == RC_OK)
 		reload->rc = apply(app, &reload->snapshot, &reload->text);
 	if (reload->rc == RC_OK) {
-		log_line(LOG_LEVEL_INFO, "config", "reloaded: %s", app->path);
+		log_line(LOG_LEVEL_INFO, "config", "reloaded: %s", app->options->path);
 	} else {
 		log_lines(LOG_LEVEL_ERROR, &reload->text, "");
 		log_line(LOG_LEVEL_ERROR, "config", "%s: the running configuration is unchanged",
-		    app->path);
+		    app->options->path);
 	}
 	app->reload_ms = clock_wall_ms();
 	app->reload_rc = reload->rc;
@@ -477,7 +486,7 @@ control_asks(void *arg, struct control_daemon *out)
 	const struct app *app = arg;
 
 	*out = (struct control_daemon){ .config = app->now.config,
-		.config_path = app->path,
+		.config_path = app->options->path,
 		.started_ms = app->started_ms,
 		.sessions = smtp_server_sessions(app->smtp),
 		.reload_ms = app->reload_ms,
@@ -648,6 +657,7 @@ begin_stop(struct app *app)
 	log_line(LOG_LEVEL_INFO, "master", "stopping");
 	notify_send("STOPPING=1");
 	timer_cancel(&app->tls_timer);
+	timer_cancel(&app->drain_timer);
 	timer_set(&app->stop_timer, STOP_MS);
 	if (app->control != NULL)
 		control_stop(app->control, on_control_idle, app);
@@ -655,6 +665,40 @@ begin_stop(struct app *app)
 		app->control_idle = true;
 	smtp_server_stop(app->smtp, on_sessions_over, app);
 	queue_stop(app->queue, on_queue_idle, app);
+}
+
+/* ------------------------------------------------------------------ drain --------------------- */
+
+static void
+nothing_to_do(void *arg)
+{
+	(void)arg; /* on_drain_look sees it */
+}
+
+/* Accept nothing any more, deliver what is due, then stop. Deferred messages stay in the spool. */
+static void
+on_drain_look(void *arg)
+{
+	struct app *app = arg;
+	struct queue_stats stats;
+
+	queue_stats(app->queue, &stats);
+	if (smtp_server_sessions(app->smtp) == 0 && stats.items_ready == 0 &&
+	    stats.items_active == 0)
+		begin_stop(app);
+	else
+		timer_set(&app->drain_timer, DRAIN_LOOK_MS);
+}
+
+static void
+begin_drain(struct app *app)
+{
+	if (app->stopping || app->draining)
+		return;
+	app->draining = true;
+	log_line(LOG_LEVEL_INFO, "master", "draining: nothing is accepted any more");
+	smtp_server_stop(app->smtp, nothing_to_do, app);
+	timer_set(&app->drain_timer, DRAIN_LOOK_MS);
 }
 
 /* ------------------------------------------------------------------ signals ------------------- */
@@ -688,6 +732,9 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	case SIGHUP:
 		begin_reload(app);
 		break;
+	case SIGQUIT:
+		begin_drain(app);
+		break;
 	case SIGUSR1:
 		log_open(app->now.config->log.sink, app->now.config->log.level);
 		break;
@@ -702,7 +749,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 static enum rc
 watch_signals(struct app *app, struct why *why)
 {
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2 };
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		struct event *event =
@@ -724,6 +771,7 @@ free_all(struct app *app)
 	stop_loops(app); /* their last messages run: sessions and channels go */
 	if (app->core != NULL) {
 		timer_cancel(&app->stop_timer);
+		timer_cancel(&app->drain_timer);
 		timer_cancel(&app->tls_timer);
 		timer_cancel(&app->status_timer);
 		timer_cancel(&app->watchdog_timer);
@@ -761,16 +809,15 @@ exit_status(enum rc rc, const struct why *why)
 }
 
 int
-app_run(const char *path, struct snapshot *snapshot)
+app_run(const struct snapshot_options *options, struct snapshot *snapshot)
 {
-	struct app app = { .path = path, .now = *snapshot, .started_ms = clock_wall_ms() };
+	struct app app = { .options = options, .now = *snapshot, .started_ms = clock_wall_ms() };
 	struct why why = WHY_EMPTY;
 	enum rc rc;
 
 	*snapshot = (struct snapshot){ 0 };
 	list_init(&app.reload_waiters);
 	log_open(app.now.config->log.sink, app.now.config->log.level);
-	event_configure(app.now.config->log.recipients);
 	rc = make_all(&app, &why);
 	if (rc == RC_OK)
 		rc = watch_signals(&app, &why);
@@ -783,6 +830,7 @@ app_run(const char *path, struct snapshot *snapshot)
 		log_line(LOG_LEVEL_WARNING, "master",
 		    "the service manager passed sockets that no listener asked for");
 	timer_init(&app.stop_timer, app.core, on_stop_deadline, &app);
+	timer_init(&app.drain_timer, app.core, on_drain_look, &app);
 	timer_init(&app.tls_timer, app.core, on_tls_look, &app);
 	timer_init(&app.status_timer, app.core, on_status, &app);
 	timer_init(&app.watchdog_timer, app.core, on_watchdog, &app);

@@ -5,8 +5,8 @@
 
 #include "main/snapshot.h"
 
-/* Runs until it is told to stop by a signal; the exit status (sysexits). Takes over the snapshot. `path` is what a
- * reload reads; borrowed. */
-int app_run(const char *path, struct snapshot *snapshot);
+/* Runs until it is told to stop by a signal; the exit status (sysexits). Takes over the snapshot. `options` are those of
+ * every reload; borrowed. */
+int app_run(const struct snapshot_options *options, struct snapshot *snapshot);
 
 #endif

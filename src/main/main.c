@@ -23,9 +23,8 @@
 #define DEFAULT_CONFIG POSTRIDER_SYSCONFDIR "/postrider.conf"
 
 struct options {
-	const char *config;
-	bool test, dump, foreground;
-	unsigned debug;
+	struct snapshot_options snapshot;
+	bool test, dump;
 };
 
 static void
@@ -85,21 +84,17 @@ with_config(const struct options *options)
 	struct buf errors = BUF_EMPTY;
 	int status = EX_OK;
 
-	if (snapshot_load(options->config, &snapshot, &errors) != RC_OK) {
+	if (snapshot_load(&options->snapshot, &snapshot, &errors) != RC_OK) {
 		(void)fprintf(stderr, "%.*s", SPAN_ARG(buf_span(&errors)));
-		(void)fprintf(stderr, "%s is not usable.\n", options->config);
+		(void)fprintf(stderr, "%s is not usable.\n", options->snapshot.path);
 		buf_free(&errors);
 		return EX_CONFIG;
 	}
 	buf_free(&errors);
-	if (options->foreground)
-		snapshot.config->log.sink = LOG_SINK_STDERR;
-	if (options->debug > 0)
-		snapshot.config->log.level = LOG_LEVEL_DEBUG;
 	if (options->dump)
 		status = dump(&snapshot);
 	else if (!options->test)
-		status = app_run(options->config, &snapshot);
+		status = app_run(&options->snapshot, &snapshot);
 	snapshot_free(&snapshot);
 	return status;
 }
@@ -124,25 +119,25 @@ with_libraries(const struct options *options)
 int
 main(int argc, char **argv)
 {
-	struct options options = { .config = DEFAULT_CONFIG };
+	struct options options = { .snapshot = { .path = DEFAULT_CONFIG } };
 	int c;
 
 	while ((c = getopt(argc, argv, "c:tTfdVh")) != -1)
 		switch (c) {
 		case 'c':
-			options.config = optarg;
+			options.snapshot.path = optarg;
 			break;
 		case 't':
-			options.test = true;
+			options.test = options.snapshot.check_only = true;
 			break;
 		case 'T':
-			options.dump = true;
+			options.dump = options.snapshot.check_only = true;
 			break;
 		case 'f':
-			options.foreground = true;
+			options.snapshot.log_to_stderr = true;
 			break;
 		case 'd':
-			options.debug++;
+			options.snapshot.log_debug = true;
 			break;
 		case 'V':
 			print_version();

@@ -27,7 +27,7 @@ note(struct buf *errors, enum rc rc, const char *what, const struct why *why, bo
 }
 
 enum rc
-snapshot_load(const char *path, struct snapshot *out, struct buf *errors)
+snapshot_load(const struct snapshot_options *options, struct snapshot *out, struct buf *errors)
 {
 	struct config_errors list = { NULL, 0, 0 };
 	struct why why = WHY_EMPTY;
@@ -35,7 +35,7 @@ snapshot_load(const char *path, struct snapshot *out, struct buf *errors)
 	enum rc rc;
 
 	*out = (struct snapshot){ 0 };
-	rc = config_load(path, &out->config, &list);
+	rc = config_load(options->path, &out->config, &list);
 	for (size_t i = 0; i < list.count; i++) {
 		config_error_format(&list.list[i], errors);
 		buf_addf(errors, "\n");
@@ -44,7 +44,12 @@ snapshot_load(const char *path, struct snapshot *out, struct buf *errors)
 	if (rc != RC_OK)
 		return rc;
 	out->tls_stamp = tls_server_files_stamp(out->config);
-	rc = tls_server_load(out->config, &out->tls_server, &why);
+	if (options->log_to_stderr)
+		out->config->log.sink = LOG_SINK_STDERR;
+	if (options->log_debug)
+		out->config->log.level = LOG_LEVEL_DEBUG;
+	if (!options->check_only || out->config->tls.certificate_count > 0)
+		rc = tls_server_load(out->config, &out->tls_server, &why);
 	note(errors, rc, "tls", &why, &good);
 	rc = tls_client_load(out->config, &out->tls_client, &why);
 	note(errors, rc, "delivery.ca_file", &why, &good);

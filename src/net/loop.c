@@ -215,6 +215,12 @@ loop_stop(struct loop *loop)
 }
 
 size_t
+loop_run_posted(struct loop *loop)
+{
+	return run_inbox(loop);
+}
+
+size_t
 loop_step(struct loop *loop)
 {
 	size_t count = run_inbox(loop);

@@ -24,6 +24,9 @@ void loop_stop(struct loop *loop); /* any thread */
 /* One round of a manual loop: everything posted, then every timer that is due. Returns how many calls
  * were made. loop_next_ms tells when the next timer is due (monotonic ms), or -1. */
 size_t loop_step(struct loop *loop);
+/* Everything posted, no timers: for a part that is being closed and whose results are on their way. On the loop's
+ * thread, or when it has stopped. Returns how many calls were made. */
+size_t loop_run_posted(struct loop *loop);
 int64_t loop_next_ms(const struct loop *loop);
 
 /* For the homes of libraries that take an event base: http/, dns/, net/. NULL for a manual loop. */

@@ -323,6 +323,9 @@ on_mail(struct session *session, const struct command *command, struct buf *out)
 		s->credential = span_dup(span_of(session->credential));
 		s->listener = span_dup(span_of(session->options.listener));
 		s->client = span_dup(span_of(session->client));
+		s->mechanism =
+		    span_ieq(span_of(session->mechanism), SPAN_LIT("LOGIN")) ? "LOGIN" : "PLAIN";
+		s->tls = session->in_tls;
 		s->config = config_ref(session->config);
 		s->home = session->options.loop;
 		if (session->profile == PROFILE_RELAY) {

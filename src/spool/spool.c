@@ -147,10 +147,10 @@ spool_close(struct spool *spool)
 	timer_cancel(&spool->disk_timer);
 	spool->closing = true;
 	if (!spool->options.threaded)
-		(void)loop_step(spool->loop); /* the writer works inside the loop */
+		(void)loop_run_posted(spool->loop); /* the writer works inside the loop */
 	writer_free(spool->writer);
 	/* Reports of finished appends wait in the loop and still point to segments. */
-	(void)loop_step(spool->loop);
+	(void)loop_run_posted(spool->loop);
 	while (spool->oldest != NULL)
 		segment_unlink(spool, spool->oldest);
 	index_free(&spool->index);

@@ -82,10 +82,12 @@ add_received(const struct submit *submit, const struct submission *s, const char
     const char *date, struct rewrite *rewrite)
 {
 	char text[1024];
+	/* RFC 3848. */
+	const char *with = s->mechanism[0] == '\0' ? "local" : s->tls ? "ESMTPSA" : "ESMTPA";
 
 	(void)snprintf(text, sizeof text,
-	    "Received: from %s\r\n\tby %s (postrider) with ESMTPSA id %s;\r\n\t%s\r\n", s->client,
-	    submit->config->hostname, id, date);
+	    "Received: from %s\r\n\tby %s (postrider) with %s id %s;\r\n\t%s\r\n", s->client,
+	    submit->config->hostname, with, id, date);
 	rewrite_add_front(rewrite, span_of(text));
 }
 

@@ -25,8 +25,10 @@ submission_new(void)
 {
 	struct submission *s = calloc(1, sizeof *s);
 
-	if (s != NULL)
+	if (s != NULL) {
 		s->file_fd = -1;
+		s->mechanism = "";
+	}
 	return s;
 }
 
@@ -139,6 +141,7 @@ tell_send(const struct submission *s, uint64_t sequence)
 		.account = s->account,
 		.credential = s->credential,
 		.sender = s->sender,
+		.mechanism = s->mechanism,
 		.configuration_set = m->configuration_set,
 		.original_message_id = s->original_message_id != NULL ? s->original_message_id : "",
 		.tags = tags,

@@ -53,6 +53,8 @@ struct submission {
 	struct config *config;	    /* reference: the limits the door works under */
 	char *account, *credential; /* names, after AUTH */
 	char *listener, *client;    /* for the log: "submission", "host[192.0.2.1]" */
+	const char *mechanism;	    /* static: of AUTH; "": the message did not come through SMTP */
+	bool tls;		    /* it came in TLS */
 	char *sender;		    /* MAIL FROM; "" null */
 	char *envid;		    /* or NULL */
 	int ret;

@@ -60,10 +60,13 @@ read_open(int fd, const char *path, size_t max, mode_t forbidden, struct buf *ou
 		return why_errno(why, errno, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return why_set(why, RC_BAD, 0, "%s: not a regular file", path);
-	if ((st.st_mode & forbidden) != 0)
-		return why_set(why, RC_DENY, 0,
+	if ((st.st_mode & forbidden) != 0) {
+		(void)why_set(why, RC_DENY, 0,
 		    "%s: others may read this secret (mode %04o); chmod o-rwx it", path,
 		    (unsigned)(st.st_mode & 07777));
+		why->err = EACCES;
+		return RC_DENY;
+	}
 	for (;;) {
 		size_t room;
 		char *to = buf_reserve(out, 4096, &room);

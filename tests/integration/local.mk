@@ -1,4 +1,11 @@
+PYTHON_TESTS = \
+	tests/integration/test_delivery.py tests/integration/test_durability.py tests/integration/test_hostile.py \
+	tests/integration/test_limits.py tests/integration/test_postfix.py tests/integration/test_quickstart.py \
+	tests/integration/test_reload.py tests/integration/test_scripts.py tests/integration/test_submission.py
+
 # Tests with real programs around a real daemon; they run by hand or by tests/run, not in "make check".
-EXTRA_DIST += tests/integration/ports.py \
+EXTRA_DIST += tests/integration/run tests/integration/pytest.ini tests/integration/conftest.py \
+	tests/integration/lib tests/integration/node/package.json tests/integration/node/package-lock.json \
+	tests/integration/node/nodemailer.js $(PYTHON_TESTS) tests/integration/ports.py \
 	tests/integration/log-readers/run.sh tests/integration/log-readers/sink.py \
 	tests/integration/sandbox/run.sh tests/integration/sandbox/under.py

@@ -13,6 +13,7 @@ class ScriptedServer:
         assert step in STEPS
         self.step, self.reply = step, reply
         self.taken = self.connections = 0
+        self.hang = self.hung = False  # instead of the reply: nothing, until the peer goes
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -42,7 +43,12 @@ class ScriptedServer:
             return got.upper()
 
         def says(step, normal):
-            if bad and self.step == step:
+            if self.hang and self.step == step:
+                self.hung = True
+                peer.settimeout(300)
+                peer.recv(1)
+                raise EOFError
+            if bad and self.step == step and self.reply:
                 peer.sendall(self.reply)
                 raise EOFError
             peer.sendall(normal)

@@ -43,8 +43,8 @@ listen=$1 sink=$2
 # AWS's published example of a secret, and the SMTP password of it for us-east-1.
 user=AKIAIOSFODNN7EXAMPLE
 secret=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
-password=$(echo "$secret" | "$python" "$top/contrib/smtp-password" us-east-1)
-[ "$password" = BLBM/9hSUELfq8Gw+rU1YcBjkOxGbhT2XG763xVLGWL9 ] || { echo "contrib/smtp-password"; exit 1; }
+password=$(echo "$secret" | "${POSTRIDER_BUILD:-$PWD}/src/cli/postrider" credential derive)
+[ "$password" = BLBM/9hSUELfq8Gw+rU1YcBjkOxGbhT2XG763xVLGWL9 ] || { echo "credential derive: $password"; exit 1; }
 
 umask 077
 : >"$dir/log"

@@ -77,7 +77,7 @@ wait_log 'ready: '
 # Large enough for a file of its own; one recipient has to be looked up in DNS, where nobody answers.
 head -c 1500000 /dev/urandom | base64 >"$dir/body"
 swaks --silent 3 --server "127.0.0.1:$listen" --tls --auth PLAIN --auth-user AKIAIOSFODNN7EXAMPLE \
-	--auth-password "$(echo "$secret" | "$python" "$top/contrib/smtp-password")" --from app@example.com \
+	--auth-password "$(echo "$secret" | "$build/src/cli/postrider" credential derive)" --from app@example.com \
 	--to one@elsewhere.example,two@nowhere.example --attach "@$dir/body" || fail "the message was not taken"
 wait_log 'to=<one@elsewhere.example>.*status=sent'
 wait_log 'to=<two@nowhere.example>.*status=deferred'

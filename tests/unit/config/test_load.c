@@ -156,18 +156,18 @@ static const struct {
 	{ "loops = 1;\n  loops = 2;",
 	    "t:2:3: \"loops\" is set twice in the same group, first at t:1\n" },
 	/* types and ranges */
-	{ "loops = 5.0;", "t:1:1: loops must be a whole number from 0 to 256, not 5.0\n" },
-	{ "loops = \"5\";", "t:1:1: loops must be a whole number from 0 to 256, not \"5\"; write "
+	{ "loops = 5.0;", "t:1:1: loops must be a whole number from 0 to 64, not 5.0\n" },
+	{ "loops = \"5\";", "t:1:1: loops must be a whole number from 0 to 64, not \"5\"; write "
 			    "it without quotes\n" },
-	{ "loops = true;", "t:1:1: loops must be a whole number from 0 to 256, not true\n" },
-	{ "loops = -1;", "t:1:1: loops must be a whole number from 0 to 256, not -1\n" },
-	{ "loops = { };", "t:1:1: loops must be a whole number from 0 to 256, not a group\n" },
+	{ "loops = true;", "t:1:1: loops must be a whole number from 0 to 64, not true\n" },
+	{ "loops = -1;", "t:1:1: loops must be a whole number from 0 to 64, not -1\n" },
+	{ "loops = { };", "t:1:1: loops must be a whole number from 0 to 64, not a group\n" },
 	{ "loops = 4294967297;",
-	    "t:1:1: loops must be a whole number from 0 to 256, not 4294967297\n" },
+	    "t:1:1: loops must be a whole number from 0 to 64, not 4294967297\n" },
 	{ "loops = 4294967297L;",
-	    "t:1:1: loops must be a whole number from 0 to 256, not 4294967297\n" },
+	    "t:1:1: loops must be a whole number from 0 to 64, not 4294967297\n" },
 	{ "loops = 0x100000001;",
-	    "t:1:1: loops must be a whole number from 0 to 256, not 4294967297\n" },
+	    "t:1:1: loops must be a whole number from 0 to 64, not 4294967297\n" },
 	{ "loops = 1234567890123456789;", "t:1:9: this number is too large\n" },
 	{ "loops = 18446744073709551617L;", "t:1:9: this number is too large\n" },
 	{ "smtp = { max_recipients = 101; };",
@@ -290,7 +290,7 @@ static const struct {
 	    "t:1:31: spool.memory_body is larger than spool.body_budget\n" },
 	/* several at once */
 	{ "loops = -1;\nlog = { level = 5; };\naccounts = ( { } );",
-	    "t:1:1: loops must be a whole number from 0 to 256, not -1\n"
+	    "t:1:1: loops must be a whole number from 0 to 64, not -1\n"
 	    "t:2:9: level in log must be \"error\", \"warning\", \"info\" or \"debug\", not 5; "
 	    "write it in "
 	    "quotes\n"

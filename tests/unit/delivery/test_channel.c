@@ -492,8 +492,7 @@ test_tls_fails(void **state)
 	loop_run(w.loop);
 	assert_int_equal(w.done, 1);
 	assert_true(
-	    span_starts(buf_span(&w.outcomes), SPAN_LIT("deferred 421 4.4.2 connection lost "
-							"after TLS: TLS handshake")));
+	    span_starts(buf_span(&w.outcomes), SPAN_LIT("deferred 421 4.7.5 TLS handshake")));
 	assert_int_equal(buf_len(&w.content), 0);
 	finish(&w);
 }
