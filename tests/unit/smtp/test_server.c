@@ -34,6 +34,7 @@ struct world {
 };
 
 static char directory[] = "/tmp/postrider-server-XXXXXX";
+static int64_t body_budget;		   /* less than the schema takes; 0: as configured */
 static char plain[CRYPTO_BASE64_LEN(200)]; /* the good login */
 
 /* ------------------------------------------------------------------ the server ---------------- */
@@ -90,6 +91,8 @@ begin(struct world *w, const char *tls, const char *settings)
 		    directory, settings, w->port, tls);
 		config_unref(w->config);
 		w->config = must_parse(text);
+		if (body_budget > 0)
+			w->config->spool.body_budget_bytes = body_budget;
 		assert_rc(credentials_new(w->config, &credentials, &why), RC_OK);
 		assert_rc(tls_server_load(w->config, &tls_server, &why), RC_OK);
 		assert_rc(
@@ -326,6 +329,35 @@ test_stop(void **state)
 	finish(&w);
 }
 
+/* The transaction under way at the stop may end without a submission: the session ends all the same. */
+static void
+test_stop_without_memory(void **state)
+{
+	static char line[66] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n";
+	struct world w;
+	int fd;
+
+	(void)state;
+	body_budget = 70000;
+	begin(&w, "none", "");
+	body_budget = 0;
+	fd = call(&w);
+	log_in(fd);
+	say(fd, ENVELOPE);
+	hear(fd, "250 Ok");
+	hear(fd, "250 Ok");
+	hear(fd, "354 End data with <CR><LF>.<CR><LF>");
+	stop(&w);
+	for (int i = 0; i < 3000; i++)
+		say(fd, line);
+	say(fd, ".\r\n");
+	hear(fd, "452 4.3.1 Insufficient system storage");
+	hear(fd, "421 Service shutting down, closing connection");
+	hear(fd, "");
+	(void)close(fd);
+	finish(&w);
+}
+
 static int
 set_up(void **state)
 {
@@ -365,6 +397,7 @@ main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_stop_without_memory),
 	};
 
 	log_open(LOG_SINK_STDERR, LOG_LEVEL_ERROR);
