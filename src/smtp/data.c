@@ -84,6 +84,13 @@ keep_in_file(struct session *session, struct span slice)
 	session->header_kept = has_empty_line(body, before);
 }
 
+/* The message will be refused for good: nothing of it need be kept, and no trouble of ours matters any more. */
+static bool
+is_refused(const struct session *session)
+{
+	return session->mail->too_long || session->dots.fault != DOT_FAULT_NONE;
+}
+
 static void
 keep(struct session *session, struct span slice)
 {
@@ -92,7 +99,7 @@ keep(struct session *session, struct span slice)
 
 	if (session->dots.size > (uint64_t)session->config->smtp.max_message_bytes)
 		s->too_long = true;
-	if (s->too_long || session->spill_failed || session->dots.fault != DOT_FAULT_NONE)
+	if (is_refused(session) || session->spill_failed)
 		return; /* read on to the end, but keep nothing */
 	if (session->spilled || buf_len(&s->body) + slice.len > limit)
 		keep_in_file(session, slice);
@@ -128,11 +135,11 @@ refuse_for_memory(struct session *session, struct buf *out)
 static void
 content_complete(struct session *session, struct buf *out)
 {
-	if (session->spill_failed && !session->mail->too_long) {
+	if (session->spill_failed && !is_refused(session)) {
 		refuse_for_memory(session, out);
 		return;
 	}
-	if (session->spilled && buf_len(&session->pending) > 0 && !session->mail->too_long) {
+	if (session->spilled && buf_len(&session->pending) > 0 && !is_refused(session)) {
 		session->content_over = true;
 		session->want = SESSION_WAIT;
 		session->options.host->spill(
@@ -159,7 +166,7 @@ session_data_bytes(struct session *session, struct span in, struct buf *out)
 		 buf_len(&session->pending) < SPILL_CHUNK);
 	if (rc == RC_OK) {
 		content_complete(session, out);
-	} else if (buf_len(&session->pending) >= SPILL_CHUNK && !session->mail->too_long &&
+	} else if (buf_len(&session->pending) >= SPILL_CHUNK && !is_refused(session) &&
 		   !session->spill_failed) {
 		session->want = SESSION_WAIT;
 		session->options.host->spill(

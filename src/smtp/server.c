@@ -271,6 +271,10 @@ watch_deadline(struct client *client)
 static void
 settle(struct client *client, bool input_left)
 {
+	/* A session that had a transaction at the stop goes when that is over, whatever came of it. */
+	if (client->home->stopping && session_want(client->session) == SESSION_READ &&
+	    !session_in_transaction(client->session))
+		session_shutdown(client->session, &client->out);
 	if (client->out.failed) {
 		close_client(client);
 		return;
@@ -416,8 +420,6 @@ on_submitted(struct submission *s)
 
 	if (result_is_wanted(client)) {
 		session_submit_result(client->session, s, &client->out);
-		if (client->home->stopping && session_want(client->session) == SESSION_READ)
-			session_shutdown(client->session, &client->out);
 		submission_free(s);
 		settle(client, false);
 		return;

@@ -1,8 +1,8 @@
 /* fuzz/fuzz_session.c - a whole SMTP session over the unit tests' fake host.
  *
  * The first byte of the input chooses listener, profile and troubles, the second how the rest is cut; 0xfe in the rest
- * ends a packet. Always true: what is said is a sequence of replies; nothing piles up; there is at most one message for
- * each end of data; at the end all memory that was asked for is given back. */
+ * ends a packet. Always true: what is said is a sequence of replies, the same ones however the packets are cut; nothing
+ * piles up; there is at most one message for each end of data; at the end all memory that was asked for is given back. */
 #include "config.h"
 
 #include "fuzz/fuzz.h"
@@ -42,9 +42,9 @@ check_line(struct span line)
 		MUST(line.p[i] >= ' ' && line.p[i] <= '~');
 }
 
-/* Whole replies only; then they are forgotten. */
+/* Whole replies only; they move to `all`. */
 static void
-check_replies(struct buf *out)
+check_replies(struct buf *out, struct buf *all)
 {
 	struct span rest = buf_span(out), code = SPAN_EMPTY;
 
@@ -61,6 +61,7 @@ check_replies(struct buf *out)
 		rest = span_skip(rest, end + 1);
 	}
 	MUST(code.len == 0);
+	buf_add_span(all, buf_span(out));
 	buf_clear(out);
 }
 
@@ -87,13 +88,38 @@ answer(struct fake *fake)
 		fake_spill_done(fake, fake->spill_fails ? RC_LATER : RC_OK);
 }
 
+static void
+run(const struct fake *like, struct config *config, struct span in, size_t piece, struct buf *all)
+{
+	struct fake fake = *like;
+	struct span rest = in, packet;
+	struct buf said = BUF_EMPTY;
+
+	fake_begin(&fake, config);
+	check_replies(&fake.out, all);
+	buf_clear(all); /* the greeting is never the same */
+	while (span_next(&rest, '\xfe', &packet)) {
+		buf_add_span(&said, packet);
+		fake_say(&fake, packet, piece);
+		check_replies(&fake.out, all);
+		MUST(buf_len(&fake.in) <= INPUT_MAX + packet.len);
+		answer(&fake);
+		check_replies(&fake.out, all);
+	}
+	MUST(fake.submissions <= count_ends(buf_span(&said)));
+	buf_free(&said);
+	fake_end(&fake);
+	MUST(fake.budget_used == 0 || fake.submission != NULL);
+	MUST(!all->failed);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct config *config;
 	struct fake fake = { .silent = true };
-	struct span rest, packet;
-	struct buf said = BUF_EMPTY;
+	struct buf whole = BUF_EMPTY, cut = BUF_EMPTY;
+	struct span in;
 
 	if (config == NULL)
 		config = make_config();
@@ -107,19 +133,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fake.spill_refused = (data[0] & 32) != 0;
 	fake.budget = (data[0] & 64) != 0 ? 65536 : 0;
 	fake.auth_is_down = (data[0] & 128) != 0;
-	fake_begin(&fake, config);
-	rest = span_make((const char *)data + 2, size - 2);
-	while (span_next(&rest, '\xfe', &packet)) {
-		buf_add_span(&said, packet);
-		fake_say(&fake, packet, data[1] == 0 ? SIZE_MAX : data[1]);
-		check_replies(&fake.out);
-		MUST(buf_len(&fake.in) <= INPUT_MAX + packet.len);
-		answer(&fake);
-		check_replies(&fake.out);
-	}
-	MUST(fake.submissions <= count_ends(buf_span(&said)));
-	fake_end(&fake);
-	MUST(fake.budget_used == 0 || fake.submission != NULL);
-	buf_free(&said);
+	in = span_make((const char *)data + 2, size - 2);
+	run(&fake, config, in, SIZE_MAX, &whole);
+	run(&fake, config, in, data[1] == 0 ? 1 : data[1], &cut);
+	MUST(span_eq(buf_span(&whole), buf_span(&cut)));
+	buf_free(&whole);
+	buf_free(&cut);
 	return 0;
 }

@@ -941,6 +941,26 @@ test_spill_late(void **state)
 	config = old;
 }
 
+/* What is wrong with the message is told for good, however it comes in and whatever else goes wrong. */
+static void
+test_fault_before_trouble(void **state)
+{
+	const struct fake fails = { .tls = TLS_MODE_IMPLICIT, .spill_fails = true };
+	struct config *old = config;
+	struct buf text = BUF_EMPTY;
+
+	(void)state;
+	config = must_parse(CONFIG "spool: { memory_body = \"4K\"; };");
+	add_message(&text, 20000);
+	buf_addf(&text, "bare\n\r\n.\r\nNOOP\r\n");
+	check_bytes(&fails, TO_DATA, buf_span(&text),
+	    HANDED "554 Transaction failed: bare LF in the message at offset 20053: lines must end "
+		   "in CR LF.\r\n" OK);
+	buf_free(&text);
+	config_unref(config);
+	config = old;
+}
+
 /* A message that breaks the line rules, or is too large, is not kept while it is read to its end. */
 static void
 test_nothing_kept(void **state)
@@ -1032,6 +1052,7 @@ main(void)
 		cmocka_unit_test(test_spill),
 		cmocka_unit_test(test_spill_header),
 		cmocka_unit_test(test_spill_late),
+		cmocka_unit_test(test_fault_before_trouble),
 		cmocka_unit_test(test_nothing_kept),
 		cmocka_unit_test(test_free_anywhere),
 	};
