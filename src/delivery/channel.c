@@ -46,11 +46,13 @@ struct channel {
 	/* Place in the list of hosts. */
 	size_t host, address;
 	unsigned connects;
-	bool in_clear;	     /* the next connection does without TLS: it failed before */
-	bool fresh;	     /* the connection was made for this attempt */
-	struct outcome last; /* why the last host did not do */
-	uint64_t mails;	     /* on this connection */
-	bool verified;	     /* its certificate was checked */
+	bool in_clear;		     /* the next connection does without TLS: it failed before */
+	bool fresh;		     /* the connection was made for this attempt */
+	struct outcome last;	     /* why the last host did not do */
+	uint64_t mails;		     /* on this connection */
+	bool verified;		     /* its certificate was checked */
+	char peer[CONN_ADDRESS_LEN]; /* of the connection */
+	unsigned peer_port;
 
 	/* Content under way. */
 	size_t piece;
@@ -548,7 +550,9 @@ try_address(struct channel *channel, const struct mx_host *host, const struct mx
 		.in_tls = channel->policy->tls == TLS_POLICY_IMPLICIT };
 
 	(void)snprintf(report->host, sizeof report->host, "%s", host->name);
-	conn_format_address(to, report->address, &report->port);
+	conn_format_address(to, channel->peer, &channel->peer_port);
+	(void)snprintf(report->address, sizeof report->address, "%s", channel->peer);
+	report->port = channel->peer_port;
 	channel->connects++;
 	channel->conn = conn_connect(channel->loop, to, address->len,
 	    bound ? (const struct sockaddr *)&source : NULL, source_len, INPUT_MAX, &conn_callbacks,
@@ -627,7 +631,9 @@ start_attempt(struct loop_msg *msg)
 	timer_set(&channel->step_timer, channel->policy->config->delivery.command_ms);
 	(void)snprintf(attempt->report.host, sizeof attempt->report.host, "%s",
 	    attempt->hosts->count > 0 ? attempt->hosts->hosts[0].name : "");
-	conn_peer(channel->conn, attempt->report.address, &attempt->report.port);
+	(void)snprintf(
+	    attempt->report.address, sizeof attempt->report.address, "%s", channel->peer);
+	attempt->report.port = channel->peer_port;
 	if (channel->client.state == CLIENT_READY)
 		settle(channel, &out);
 	else if (channel->client.state != CLIENT_RSET)

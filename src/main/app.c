@@ -818,12 +818,14 @@ app_run(const struct snapshot_options *options, struct snapshot *snapshot)
 	*snapshot = (struct snapshot){ 0 };
 	list_init(&app.reload_waiters);
 	log_open(app.now.config->log.sink, app.now.config->log.level);
+	log_defer(true);
 	rc = make_all(&app, &why);
 	if (rc == RC_OK)
 		rc = watch_signals(&app, &why);
 	if (rc != RC_OK) {
 		log_line(LOG_LEVEL_ERROR, "master", "cannot start: %s", why.text);
 		free_all(&app);
+		log_close();
 		return exit_status(rc, &why);
 	}
 	if (notify_close_rest() > 0)
@@ -840,6 +842,7 @@ app_run(const struct snapshot_options *options, struct snapshot *snapshot)
 		timer_set(&app.watchdog_timer, 0);
 	log_line(LOG_LEVEL_INFO, "master", "ready: version=%s loops=%zu", VERSION, app.loop_count);
 	notify_send("READY=1");
+	log_flush();
 	loop_run(app.core);
 	free_all(&app);
 	log_line(LOG_LEVEL_INFO, "master", "stopped");

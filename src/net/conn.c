@@ -49,7 +49,8 @@ struct conn {
 	unsigned depth;
 	bool freed; /* conn_free was called inside a callback */
 	bool paused;
-	bool above_mark;      /* on_drained is owed */
+	bool read_off;	 /* the read event is not set: it came while paused, or too much is kept */
+	bool above_mark; /* on_drained is owed */
 	bool tls_wants_write; /* SSL_read or the handshake waits for the socket to take bytes */
 	bool tls_wants_read;  /* SSL_write waits for the socket to bring bytes */
 	bool failed_memory;
@@ -76,6 +77,20 @@ destroy(struct conn *conn)
 	buf_free(&conn->in);
 	buf_free(&conn->out);
 	free(conn);
+}
+
+static void
+start_reading(struct conn *conn)
+{
+	(void)event_add(conn->read_event, NULL);
+	conn->read_off = false;
+}
+
+static void
+stop_reading(struct conn *conn)
+{
+	(void)event_del(conn->read_event);
+	conn->read_off = true;
 }
 
 static void
@@ -267,8 +282,8 @@ give_data(struct conn *conn, struct span fresh)
 	if (buf_len(&conn->in) == 0)
 		buf_free(&conn->in);
 	conn->failed_memory |= conn->in.failed;
-	if (conn->paused || buf_len(&conn->in) >= conn->max_input)
-		(void)event_del(conn->read_event);
+	if (buf_len(&conn->in) >= conn->max_input)
+		stop_reading(conn);
 }
 
 /* One read; false when nothing more is there now. */
@@ -298,7 +313,8 @@ read_tls(struct conn *conn, char *scratch)
 	result = SSL_read_ex(conn->ssl, scratch, CONN_READ_SIZE, &n);
 	if (result == 1) {
 		give_data(conn, span_make(scratch, n));
-		return true; /* SSL_pending is not seen by poll: read until it says WANT */
+		/* What OpenSSL holds is not seen by poll; what the socket holds is. */
+		return !conn->freed && conn->ssl != NULL && SSL_has_pending(conn->ssl) == 1;
 	}
 	switch (SSL_get_error(conn->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
@@ -398,7 +414,9 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	if (conn->state == STATE_HANDSHAKE)
 		handshake(conn);
 	if (!conn->freed && conn->state == STATE_OPEN) {
-		if (timer_is_set(&conn->resume_timer))
+		if (conn->paused)
+			stop_reading(conn);
+		else if (timer_is_set(&conn->resume_timer))
 			go_on(conn);
 		else
 			read_all(conn);
@@ -423,9 +441,9 @@ on_resume(void *arg)
 void
 conn_pause(struct conn *conn)
 {
+	/* Reading goes on until something comes: most pauses are over before, and cost no system call. */
 	conn->paused = true;
 	timer_cancel(&conn->resume_timer);
-	(void)event_del(conn->read_event);
 }
 
 void
@@ -436,8 +454,10 @@ conn_resume(struct conn *conn)
 	conn->paused = false;
 	if (conn->state != STATE_OPEN)
 		return;
-	(void)event_add(conn->read_event, NULL);
-	timer_set(&conn->resume_timer, 0);
+	if (conn->read_off)
+		start_reading(conn);
+	if (buf_len(&conn->in) > 0 || (conn->ssl != NULL && SSL_has_pending(conn->ssl) == 1))
+		timer_set(&conn->resume_timer, 0);
 }
 
 /* ------------------------------------------------------------------ output -------------------- */
@@ -505,7 +525,7 @@ flush(struct conn *conn)
 			if (!conn->tls_wants_read)
 				(void)event_add(conn->write_event, NULL);
 			else
-				(void)event_add(conn->read_event, NULL);
+				start_reading(conn);
 			break;
 		}
 		buf_consume(&conn->out, (size_t)n);
@@ -539,7 +559,7 @@ connected(struct conn *conn)
 		return;
 	}
 	conn->state = STATE_OPEN;
-	(void)event_add(conn->read_event, NULL);
+	start_reading(conn);
 	conn->ops->on_connected(conn->arg);
 }
 
@@ -606,7 +626,7 @@ start_tls(struct conn *conn, SSL *ssl, size_t *dropped)
 	conn->state = STATE_HANDSHAKE;
 	conn->paused = false;
 	timer_cancel(&conn->resume_timer);
-	(void)event_add(conn->read_event, NULL);
+	start_reading(conn);
 	(void)event_add(
 	    conn->write_event, NULL); /* a client speaks first; for a server it is harmless */
 	return RC_OK;
@@ -663,24 +683,4 @@ conn_format_address(const struct sockaddr *addr, char out[CONN_ADDRESS_LEN], uns
 			(void)inet_ntop(AF_INET6, &v6->sin6_addr, out, CONN_ADDRESS_LEN);
 		*port = ntohs(v6->sin6_port);
 	}
-}
-
-void
-conn_peer(const struct conn *conn, char out[CONN_ADDRESS_LEN], unsigned *port)
-{
-	struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
-	socklen_t len = sizeof addr;
-
-	(void)getpeername(conn->fd, (struct sockaddr *)&addr, &len);
-	conn_format_address((const struct sockaddr *)&addr, out, port);
-}
-
-void
-conn_local(const struct conn *conn, char out[CONN_ADDRESS_LEN], unsigned *port)
-{
-	struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
-	socklen_t len = sizeof addr;
-
-	(void)getsockname(conn->fd, (struct sockaddr *)&addr, &len);
-	conn_format_address((const struct sockaddr *)&addr, out, port);
 }

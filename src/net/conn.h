@@ -74,10 +74,8 @@ bool conn_is_tls(const struct conn *conn);
 const char *conn_tls_version(const struct conn *conn);
 const char *conn_tls_cipher(const struct conn *conn);
 
-/* "192.0.2.1", "2001:db8::1" (IPv4-mapped addresses as IPv4) of the peer, and the local side. */
+/* "192.0.2.1", "2001:db8::1"; IPv4-mapped addresses as IPv4. */
 #define CONN_ADDRESS_LEN 64
-void conn_peer(const struct conn *conn, char out[CONN_ADDRESS_LEN], unsigned *port);
-void conn_local(const struct conn *conn, char out[CONN_ADDRESS_LEN], unsigned *port);
 void conn_format_address(const struct sockaddr *addr, char out[CONN_ADDRESS_LEN], unsigned *port);
 
 #endif

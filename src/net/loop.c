@@ -17,6 +17,7 @@
 #include <event2/event.h>
 
 #include "util/clock.h"
+#include "util/log.h"
 
 struct loop {
 	const char *name;
@@ -204,6 +205,7 @@ loop_run(struct loop *loop)
 		loop->rounds++;
 		if (event_base_loop(loop->base, EVLOOP_ONCE) < 0)
 			break;
+		log_flush();
 	}
 }
 

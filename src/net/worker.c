@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "util/log.h"
+
 struct worker_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work_there;
@@ -29,6 +31,7 @@ static void
 finish(struct worker_job *job)
 {
 	job->work(job);
+	log_flush();
 	job->msg.run = run_done;
 	loop_post(job->home, &job->msg);
 }

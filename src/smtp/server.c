@@ -755,12 +755,14 @@ run_stop(struct loop_msg *msg)
 void
 smtp_server_stop(struct smtp_server *server, void (*on_empty)(void *arg), void *arg)
 {
+	bool again = server->stopping;
+
 	server->stopping = true;
 	server->on_empty = on_empty;
 	server->on_empty_arg = arg;
 	LIST_FOREACH (node, &server->doors)
 		listener_stop(container_of(node, struct door, node)->listener);
-	for (size_t i = 0; i < server->options.loop_count; i++) {
+	for (size_t i = 0; !again && i < server->options.loop_count; i++) {
 		server->homes[i].stop_msg.run = run_stop;
 		loop_post(server->homes[i].loop, &server->homes[i].stop_msg);
 	}

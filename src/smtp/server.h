@@ -34,7 +34,7 @@ MUST_CHECK enum rc smtp_server_listen(struct smtp_server *server,
     int (*inherited)(void *arg, const char *name), void *arg, struct why *why);
 
 /* Accept no more, say 421 to idle sessions, let transactions finish; on_empty is called when the last session has
- * ended. smtp_server_cut ends those that are left. */
+ * ended. A second call replaces on_empty. smtp_server_cut ends those that are left. */
 void smtp_server_stop(struct smtp_server *server, void (*on_empty)(void *arg), void *arg);
 void smtp_server_cut(struct smtp_server *server);
 

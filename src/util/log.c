@@ -1,10 +1,14 @@
-/* util/log.c - formats a line and hands it to the sink in one system call, so that lines of several
- * threads never mix. */
+/* util/log.c - formats lines and hands them to the sink.
+ *
+ * Lines for stderr gather in one buffer and are written together when a loop has done its round (log_flush), at once
+ * when they are warnings or errors, and before log_defer. Always true: a line is whole, lines are in the order in which
+ * they were made, and those of several threads never mix. */
 #include "config.h"
 
 #include "util/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +22,23 @@
 #include "util/clock.h"
 
 enum {
-	LINE_MAX_BYTES = 4096
+	LINE_MAX_BYTES = 4096,
+	GATHER_BYTES = 64 * 1024
 };
+
+/* What waits for stderr; the stamp is made once a second. */
+static pthread_mutex_t gather_lock = PTHREAD_MUTEX_INITIALIZER;
+static char gathered[GATHER_BYTES];
+static atomic_size_t gathered_len; /* written under the lock */
+static char stamp_text[32];
+static time_t stamp_of;
+static atomic_bool deferring;
 
 static _Atomic int max_level = LOG_LEVEL_INFO;
 static _Atomic int sink_kind = LOG_SINK_STDERR;
 static _Atomic int sink_fd = -1; /* datagram socket of syslog or journal */
 static char host_name[256] = "localhost";
+static _Atomic int process_id;
 
 static const struct {
 	int priority;
@@ -59,6 +73,7 @@ log_open(enum log_sink sink, enum log_level level)
 
 	if (sink == LOG_SINK_AUTO)
 		sink = getenv("JOURNAL_STREAM") != NULL ? LOG_SINK_JOURNAL : LOG_SINK_STDERR;
+	process_id = (int)getpid();
 	if (gethostname(host_name, sizeof host_name - 1) != 0)
 		(void)span_copy(SPAN_LIT("localhost"), host_name, sizeof host_name);
 	host_name[strcspn(host_name, ".")] = '\0';
@@ -80,6 +95,7 @@ log_close(void)
 {
 	int old = atomic_exchange(&sink_fd, -1);
 
+	log_defer(false);
 	sink_kind = LOG_SINK_STDERR;
 	if (old >= 0)
 		(void)close(old);
@@ -92,9 +108,8 @@ log_wants(enum log_level level)
 }
 
 static size_t
-format_stamp(char *out, size_t size)
+format_stamp(time_t now, char *out, size_t size)
 {
-	time_t now = (time_t)(clock_wall_us() / 1000000);
 	struct tm tm;
 
 	if (localtime_r(&now, &tm) == NULL)
@@ -103,23 +118,68 @@ format_stamp(char *out, size_t size)
 }
 
 static void
-write_stderr(const char *component, const char *text)
+write_gathered(void)
 {
-	char line[LINE_MAX_BYTES + 512];
-	size_t len = format_stamp(line, sizeof line);
+	size_t done = 0, len = gathered_len;
+
+	while (done < len) {
+		ssize_t n = write(STDERR_FILENO, gathered + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break; /* nowhere left to say so */
+		done += (size_t)n;
+	}
+	gathered_len = 0;
+}
+
+void
+log_flush(void)
+{
+	if (gathered_len == 0)
+		return;
+	(void)pthread_mutex_lock(&gather_lock);
+	write_gathered();
+	(void)pthread_mutex_unlock(&gather_lock);
+}
+
+void
+log_defer(bool on)
+{
+	deferring = on;
+	log_flush();
+}
+
+static void
+write_stderr(enum log_level level, const char *component, const char *text)
+{
+	enum {
+		ROOM = LINE_MAX_BYTES + 512
+	};
+	time_t now = (time_t)(clock_wall_us() / 1000000);
+	char *line;
 	int n;
 
-	n = snprintf(line + len, sizeof line - len, " %s postrider/%s[%d]: %s\n", host_name,
-	    component, (int)getpid(), text);
-	if (n < 0)
-		return;
-	len += (size_t)n;
-	if (len >= sizeof line) {
-		len = sizeof line - 1;
-		line[len - 1] = '\n';
+	(void)pthread_mutex_lock(&gather_lock);
+	if (gathered_len + ROOM > sizeof gathered)
+		write_gathered();
+	if (now != stamp_of) {
+		stamp_text[format_stamp(now, stamp_text, sizeof stamp_text - 1)] = '\0';
+		stamp_of = now;
 	}
-	if (write(STDERR_FILENO, line, len) < 0)
-		return; /* nowhere left to say so */
+	line = gathered + gathered_len;
+	n = snprintf(line, ROOM, "%s %s postrider/%s[%d]: %s\n", stamp_text, host_name, component,
+	    process_id, text);
+	if (n >= ROOM) {
+		n = ROOM - 1;
+		line[n - 1] = '\n';
+	}
+	if (n > 0)
+		gathered_len += (size_t)n;
+	if (!deferring || level <= LOG_LEVEL_WARNING)
+		write_gathered();
+	(void)pthread_mutex_unlock(&gather_lock);
 }
 
 static void
@@ -128,9 +188,9 @@ write_syslog(int fd, int priority, const char *component, const char *text)
 	char line[LINE_MAX_BYTES + 512], stamp[32];
 	int n;
 
-	stamp[format_stamp(stamp, sizeof stamp - 1)] = '\0';
+	stamp[format_stamp((time_t)(clock_wall_us() / 1000000), stamp, sizeof stamp - 1)] = '\0';
 	n = snprintf(line, sizeof line, "<%d>%s postrider/%s[%d]: %s", LOG_MAIL | priority, stamp,
-	    component, (int)getpid(), text);
+	    component, process_id, text);
 	if (n > 0)
 		(void)send(fd, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -148,7 +208,7 @@ write_journal(int fd, int priority, const char *component, const char *text,
 	n = snprintf(data, sizeof data,
 	    "PRIORITY=%d\nSYSLOG_FACILITY=2\nSYSLOG_IDENTIFIER=postrider/%s\nSYSLOG_PID=%d\n"
 	    "MESSAGE=%s\n",
-	    priority, component, (int)getpid(), text);
+	    priority, component, process_id, text);
 	if (n < 0 || (size_t)n >= sizeof data)
 		return;
 	len = (size_t)n;
@@ -186,7 +246,7 @@ log_va(enum log_level level, const char *component, const struct log_field *fiel
 		write_journal(fd, levels[level].priority, component, text, fields, count);
 		break;
 	default:
-		write_stderr(component, text);
+		write_stderr(level, component, text);
 	}
 }
 

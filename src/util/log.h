@@ -26,6 +26,10 @@ enum log_sink {
 /* Lines above `level` are dropped. Call again to change; before the first call: stderr, info. */
 void log_open(enum log_sink sink, enum log_level level);
 void log_close(void);
+/* From now on lines for stderr may wait for log_flush, unless they are warnings or errors: whoever goes on runs loops,
+ * and those flush after every round. */
+void log_defer(bool on);
+void log_flush(void);
 bool log_wants(enum log_level level);
 
 /* Warnings and errors get "warning: " and "error: " in front of the text, as Postfix has it. */

@@ -164,7 +164,7 @@ def test_quit_drains(daemon, sink):
     for i in range(50):
         assert submit(client, text_mail(subject=str(i)))[0] == 250
     daemon.process.send_signal(signal.SIGQUIT)
-    assert client.noop()[0] == 421
+    until(lambda: client.noop()[0] == 421, 30, lambda: "the session goes on")
     assert daemon.process.wait(60) == 0
     daemon.process = None
     assert sink.count() == 50

@@ -1,5 +1,8 @@
 """What must not hurt: slow, silent, greedy and lying clients. After each, a good client is served at once."""
 
+import os
+import resource
+import smtplib
 import socket
 import time
 
@@ -173,6 +176,44 @@ def test_drip_ends_as_if_silent(relay):
             open_still = time.monotonic() - start < 30 and open_still
     assert time.monotonic() - start < 20
     s.close()
+
+
+def test_out_of_descriptors(daemon, sink):
+    """More clients than descriptors: they are told, the daemon does not spin, and serves again when some are free."""
+    daemon.route_all_to(sink.port)
+    daemon.config["smtp"] = {"max_connections_per_address": 2000}
+    daemon.start()
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (80, 80))
+    sockets = [socket.create_connection(("127.0.0.1", daemon.port())) for _ in range(150)]
+    told = 0
+    for s in sockets:
+        s.settimeout(1)
+        try:
+            told += s.recv(100).startswith(b"421 Too many concurrent SMTP connections")
+        except OSError:
+            pass
+    assert told > 0
+    before = cpu_s(daemon)
+    start = time.monotonic()
+    until(lambda: time.monotonic() > start + 1, 5, lambda: "")
+    assert cpu_s(daemon) - before < 0.5, "it spins"
+    for s in sockets:
+        s.close()
+    until(lambda: served(daemon), 30, lambda: "nobody is served")
+
+
+def cpu_s(daemon):
+    with open(f"/proc/{daemon.process.pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def served(daemon):
+    try:
+        assert_served(daemon)
+        return True
+    except (OSError, smtplib.SMTPException):
+        return False
 
 
 def test_connection_limits(daemon, sink):

@@ -12,6 +12,7 @@ import pytest
 
 from lib.clients import Line, connect, curl, message_id, submit, swaks, text_mail
 from lib.daemon import ACCESS_KEY, account, smtp_password
+from lib.ports import free_port
 from lib.wait import until
 
 HERE = os.path.dirname(__file__)
@@ -197,6 +198,51 @@ def test_body_is_not_touched(relay, sink):
     for i, body in enumerate(bodies):
         assert got[str(i)] == body.encode(), i
     client.quit()
+
+
+def test_ipv6_and_shared_port(daemon, sink):
+    """One port on IPv4 and on IPv6."""
+    port = free_port()
+    daemon.config["listeners"] = [{"name": "submission", "addresses": ["127.0.0.1", "::1"], "port": port}]
+    daemon.route_all_to(sink.port)
+    daemon.start()
+    for host in ("127.0.0.1", "::1"):
+        line = Line(port, host=host)
+        line.command(b"EHLO a", b"250-mail.example.test")
+        line.close()
+
+
+def test_empty_configuration_runs(daemon):
+    """Nothing configured: loopback listeners, a self-made certificate, nobody may log in, nothing is relayed."""
+    ports = [free_port(), free_port()]
+    daemon.config = {
+        "state_directory": os.path.join(daemon.folder, "state"),
+        "spool": {"directory": os.path.join(daemon.folder, "spool"), "reserve": "0"},
+        "control": {"socket": ""},
+        "log": {"sink": "stderr"},
+        "listeners": [{"name": "submission", "port": ports[0]}],
+    }
+    daemon.start()
+    client = connect(daemon, login=False)
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        client.login(ACCESS_KEY, smtp_password())
+    assert client.docmd("MAIL FROM:<jo@example.com>")[0] == 530
+
+
+def test_configuration_check(daemon):
+    """-t: every error at once, with file, line and the nearest known name; exit status 78, and no file is made."""
+    with open(daemon.path, "w", encoding="ascii") as f:
+        f.write('hostnam = "a.test";\nsmtp = {\n  max_recipients = 5000;\n  idle = "10";\n};\n')
+    done = subprocess.run([daemon.program, "-t", "-c", daemon.path], capture_output=True, text=True, check=False)
+    assert done.returncode == 78
+    assert f"{daemon.path}:1" in done.stderr and '"hostname"' in done.stderr
+    assert f"{daemon.path}:3" in done.stderr and f"{daemon.path}:4" in done.stderr
+    state = os.path.join(daemon.folder, "made")
+    with open(daemon.path, "w", encoding="ascii") as f:
+        f.write(f'state_directory = "{state}";\n')
+    done = subprocess.run([daemon.program, "-t", "-c", daemon.path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not os.path.exists(state)
 
 
 def test_sandbox(daemon, sink):

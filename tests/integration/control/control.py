@@ -63,8 +63,8 @@ class UnixConnection(http.client.HTTPConnection):
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)  # waits while the backlog is full, as it would not with a timeout
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class Hole:

@@ -1,7 +1,6 @@
 """A real name server (nsd) on loopback, with zones that a test writes."""
 
 import os
-import socket
 import subprocess
 
 import dns.resolver
@@ -21,7 +20,7 @@ class NameServer:
         """zones: {"example.test": "records in zone file syntax"}."""
         self.folder = os.path.join(folder, "nsd")
         os.makedirs(self.folder)
-        self.port = free_port(kind=socket.SOCK_DGRAM)
+        self.port = free_port()
         self.zones = zones
         config = [
             "server:",

@@ -1,9 +1,22 @@
 """Free ports of loopback, for servers that cannot choose one themselves."""
 
+import random
 import socket
 
+# Below the range from which the system gives ports to connections: one that is free now stays free.
+LOWEST, HIGHEST = 15000, 32000
 
-def free_port(host="127.0.0.1", kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
+
+def free_port(host="127.0.0.1"):
+    """A port that is free for TCP and UDP."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(1000):
+        port = random.randint(LOWEST, HIGHEST)
+        with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind((host, port))
+                udp.bind((host, port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no free port")

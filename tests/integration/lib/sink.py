@@ -58,8 +58,18 @@ class Sink:
         if context is not None and not implicit_tls:
             options["tls_context"] = context
 
+        transports = self.transports = set()
+
         class Server(SMTP):
             command_call_limit = {"*": 1 << 30}
+
+            def connection_made(self, transport):
+                transports.add(transport)
+                super().connection_made(transport)
+
+            def connection_lost(self, error):
+                transports.discard(self.transport)
+                super().connection_lost(error)
 
         class Ctl(Controller):
             def factory(self):
@@ -77,6 +87,8 @@ class Sink:
 
     def close(self):
         if self.controller is not None:
+            for transport in list(self.transports):  # peers shall not wait for a server that is gone
+                self.controller.loop.call_soon_threadsafe(transport.abort)
             self.controller.stop()
         self.controller = None
 
