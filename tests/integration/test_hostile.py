@@ -1,6 +1,7 @@
 """What must not hurt: slow, silent, greedy and lying clients. After each, a good client is served at once."""
 
 import os
+import re
 import resource
 import smtplib
 import socket
@@ -16,7 +17,10 @@ from lib.wait import until
 def relay(daemon, sink):
     daemon.config["smtp"] = {"idle": "5s", "handshake": "5s", "max_connections_per_address": 2000}
     daemon.route_all_to(sink.port)
-    return daemon.start()
+    daemon.start()
+    yield daemon
+    # the message of the good client is on its way: the sink goes only after it
+    daemon.wait_log(": removed", count=len(re.findall(r"nrcpt=1 \(queue active\)", daemon.log())))
 
 
 def assert_served(daemon, within_s=5.0):
