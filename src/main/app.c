@@ -22,6 +22,8 @@
 #include "event/event.h"
 #include "http/control.h"
 #include "main/notify.h"
+#include "main/reload.h"
+#include "main/watchdog.h"
 #include "smtp/server.h"
 #include "util/clock.h"
 #include "util/crypto.h"
@@ -62,21 +64,11 @@ struct app {
 	unsigned char secret[SECRET_LEN];
 
 	bool stopping, draining, cut, sessions_over, control_idle, queue_idle;
-	struct timer stop_timer, drain_timer, tls_timer, status_timer, watchdog_timer;
-	/* One reload at a time. A wish that comes meanwhile may mean files the running one has read already, so
-	 * another one follows. */
-	bool reloading, reload_again;
-	struct list reload_waiters; /* for the next one */
-	int64_t started_ms, reload_ms;
-	enum rc reload_rc;
-	struct buf reload_text; /* of the last one: errors, or what needs a restart */
+	struct timer stop_timer, drain_timer, tls_timer, status_timer;
+	struct reloader reloader;
+	struct watchdog watchdog;
+	int64_t started_ms;
 	uint64_t sent_before;
-
-	/* Watchdog: a message that goes round every loop, and one job through the pool. */
-	struct loop_msg ping;
-	struct worker_job ping_job;
-	size_t ping_at;
-	bool ping_under_way;
 };
 
 /* ------------------------------------------------------------------ threads ------------------- */
@@ -290,6 +282,8 @@ make_control(struct app *app, struct why *why)
 	    &context, config->control.socket, (int)config->control.mode, &app->control, why);
 }
 
+static enum rc apply(void *arg, struct snapshot *next, struct buf *restart);
+
 static enum rc
 make_all(struct app *app, struct why *why)
 {
@@ -302,6 +296,11 @@ make_all(struct app *app, struct why *why)
 	app->workers = worker_pool_new((unsigned)workers, WORKER_QUEUE, why);
 	if (app->workers == NULL)
 		return RC_LATER;
+	app->reloader.options = app->options;
+	app->reloader.core = app->core;
+	app->reloader.workers = app->workers;
+	app->reloader.apply = apply;
+	app->reloader.arg = app;
 	rc = start_loops(app, why);
 	if (rc == RC_OK)
 		rc = load_secret(app, why);
@@ -329,42 +328,10 @@ make_all(struct app *app, struct why *why)
 
 /* ------------------------------------------------------------------ reload -------------------- */
 
-struct reload_waiter {
-	struct list node;
-	control_reload_callback *callback;
-	void *arg;
-};
-
-struct reload {
-	struct worker_job job;
-	struct app *app;
-	struct snapshot snapshot;
-	struct buf text; /* errors, or the settings that need a restart */
-	struct list waiters;
-	enum rc rc;
-};
-
-static void
-reload_work(struct worker_job *job)
-{
-	struct reload *reload = container_of(job, struct reload, job);
-
-	reload->rc = snapshot_load(reload->app->options, &reload->snapshot, &reload->text);
-}
-
-static void
-log_lines(enum log_level level, const struct buf *text, const char *after)
-{
-	struct span rest = buf_span(text), line;
-
-	while (span_next(&rest, '\n', &line))
-		if (line.len > 0)
-			log_line(level, "config", "%.*s%s", SPAN_ARG(line), after);
-}
-
 static enum rc
-apply(struct app *app, struct snapshot *next, struct buf *restart)
+apply(void *arg, struct snapshot *next, struct buf *restart)
 {
+	struct app *app = arg;
 	struct why why = WHY_EMPTY;
 
 	if (smtp_server_configure(app->smtp, next->config, next->credentials, next->tls_server) !=
@@ -381,87 +348,10 @@ apply(struct app *app, struct snapshot *next, struct buf *restart)
 	event_configure(next->config->log.recipients, secret_span(app));
 	log_open(next->config->log.sink, next->config->log.level);
 	config_diff_restart(app->now.config, next->config, restart);
-	log_lines(LOG_LEVEL_WARNING, restart, ": takes effect after a restart");
 	snapshot_free(&app->now);
 	app->now = *next;
 	*next = (struct snapshot){ 0 };
 	return RC_OK;
-}
-
-static void begin_reload(struct app *app);
-
-static void
-tell_waiters(struct list *waiters, enum rc rc, struct span text)
-{
-	struct list *node;
-
-	while ((node = list_pop(waiters)) != NULL) {
-		struct reload_waiter *waiter = container_of(node, struct reload_waiter, node);
-
-		waiter->callback(waiter->arg, rc, text);
-		free(waiter);
-	}
-}
-
-static void
-reload_done(struct worker_job *job)
-{
-	struct reload *reload = container_of(job, struct reload, job);
-	struct app *app = reload->app;
-
-	app->reloading = false;
-	if (app->stopping)
-		reload->rc = RC_LATER;
-	if (reload->rc == RC_OK)
-		reload->rc = apply(app, &reload->snapshot, &reload->text);
-	if (reload->rc == RC_OK) {
-		log_line(LOG_LEVEL_INFO, "config", "reloaded: %s", app->options->path);
-	} else {
-		log_lines(LOG_LEVEL_ERROR, &reload->text, "");
-		log_line(LOG_LEVEL_ERROR, "config", "%s: the running configuration is unchanged",
-		    app->options->path);
-	}
-	app->reload_ms = clock_wall_ms();
-	app->reload_rc = reload->rc;
-	buf_free(&app->reload_text);
-	app->reload_text = reload->text;
-	tell_waiters(&reload->waiters, reload->rc, buf_span(&app->reload_text));
-	notify_send("READY=1");
-	snapshot_free(&reload->snapshot);
-	free(reload);
-	if (app->reload_again)
-		begin_reload(app);
-}
-
-static void
-begin_reload(struct app *app)
-{
-	struct reload *reload;
-
-	if (app->reloading) {
-		app->reload_again = true;
-		return;
-	}
-	app->reload_again = false;
-	reload = app->stopping ? NULL : calloc(1, sizeof *reload);
-	if (reload == NULL) {
-		tell_waiters(&app->reload_waiters, RC_LATER, SPAN_EMPTY);
-		return;
-	}
-	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
-	app->reloading = true;
-	reload->app = app;
-	list_init(&reload->waiters);
-	list_move_all(&reload->waiters, &app->reload_waiters);
-	reload->job.home = app->core;
-	reload->job.work = reload_work;
-	reload->job.done = reload_done;
-	if (worker_submit(app->workers, &reload->job) != RC_OK) {
-		app->reloading = false;
-		tell_waiters(&reload->waiters, RC_LATER, SPAN_EMPTY);
-		notify_send("READY=1");
-		free(reload);
-	}
 }
 
 /* Certificates that were replaced are taken up without being asked. */
@@ -474,7 +364,7 @@ on_tls_look(void *arg)
 	if (tls_server_files_stamp(app->now.config) != app->now.tls_stamp) {
 		log_line(LOG_LEVEL_INFO, "config", "certificate files have changed: reloading");
 		app->now.tls_stamp = tls_server_files_stamp(app->now.config);
-		begin_reload(app);
+		reload_begin(&app->reloader);
 	}
 }
 
@@ -489,28 +379,20 @@ control_asks(void *arg, struct control_daemon *out)
 		.config_path = app->options->path,
 		.started_ms = app->started_ms,
 		.sessions = smtp_server_sessions(app->smtp),
-		.reload_ms = app->reload_ms,
-		.reload_rc = app->reload_rc,
-		.reload_text = buf_span(&app->reload_text) };
+		.reload_ms = app->reloader.last_ms,
+		.reload_rc = app->reloader.last_rc,
+		.reload_text = buf_span(&app->reloader.last_text) };
 }
 
 static void
 control_reload(void *arg, control_reload_callback *callback, void *callback_arg)
 {
 	struct app *app = arg;
-	struct reload_waiter *waiter = calloc(1, sizeof *waiter);
 
-	if (waiter == NULL) {
-		callback(callback_arg, RC_LATER, SPAN_EMPTY);
-		return;
-	}
-	waiter->callback = callback;
-	waiter->arg = callback_arg;
-	list_add_tail(&app->reload_waiters, &waiter->node);
-	begin_reload(app);
+	reload_and_tell(&app->reloader, callback, callback_arg);
 }
 
-/* ------------------------------------------------------------------ status and watchdog ------- */
+/* ------------------------------------------------------------------ status -------------------- */
 
 static void
 on_status(void *arg)
@@ -526,72 +408,6 @@ on_status(void *arg)
 	    (unsigned long long)smtp_server_sessions(app->smtp));
 	app->sent_before = sent;
 	timer_set(&app->status_timer, STATUS_MS);
-}
-
-static void ping_next(struct app *app);
-
-static void
-ping_came(struct loop_msg *msg)
-{
-	struct app *app = container_of(msg, struct app, ping);
-
-	app->ping_at++;
-	ping_next(app);
-}
-
-static void
-ping_there(struct loop_msg *msg)
-{
-	struct app *app = container_of(msg, struct app, ping);
-
-	msg->run = ping_came;
-	loop_post(app->core, msg);
-}
-
-static void
-ping_work(struct worker_job *job)
-{
-	(void)job;
-}
-
-static void
-ping_done(struct worker_job *job)
-{
-	struct app *app = container_of(job, struct app, ping_job);
-
-	app->ping_under_way = false;
-	notify_send("WATCHDOG=1");
-}
-
-/* Through every connection loop in turn, then through the worker pool: only real progress feeds the watchdog. */
-static void
-ping_next(struct app *app)
-{
-	if (app->ping_at < app->loop_count) {
-		app->ping.run = ping_there;
-		loop_post(app->loops[app->ping_at], &app->ping);
-		return;
-	}
-	app->ping_job.home = app->core;
-	app->ping_job.work = ping_work;
-	app->ping_job.done = ping_done;
-	if (worker_submit(app->workers, &app->ping_job) != RC_OK) {
-		app->ping_under_way = false; /* full, but it was asked: it works */
-		notify_send("WATCHDOG=1");
-	}
-}
-
-static void
-on_watchdog(void *arg)
-{
-	struct app *app = arg;
-
-	timer_set(&app->watchdog_timer, notify_watchdog_ms() / 3);
-	if (app->ping_under_way)
-		return;
-	app->ping_under_way = true;
-	app->ping_at = 0;
-	ping_next(app);
 }
 
 /* ------------------------------------------------------------------ stop ---------------------- */
@@ -656,6 +472,7 @@ begin_stop(struct app *app)
 	app->stopping = true;
 	log_line(LOG_LEVEL_INFO, "master", "stopping");
 	notify_send("STOPPING=1");
+	reloader_close(&app->reloader);
 	timer_cancel(&app->tls_timer);
 	timer_cancel(&app->drain_timer);
 	timer_set(&app->stop_timer, STOP_MS);
@@ -730,7 +547,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	(void)what;
 	switch (number) {
 	case SIGHUP:
-		begin_reload(app);
+		reload_begin(&app->reloader);
 		break;
 	case SIGQUIT:
 		begin_drain(app);
@@ -774,7 +591,7 @@ free_all(struct app *app)
 		timer_cancel(&app->drain_timer);
 		timer_cancel(&app->tls_timer);
 		timer_cancel(&app->status_timer);
-		timer_cancel(&app->watchdog_timer);
+		watchdog_stop(&app->watchdog);
 	}
 	worker_pool_free(app->workers); /* finishes jobs; their results run below */
 	if (app->spool != NULL)
@@ -789,7 +606,7 @@ free_all(struct app *app)
 		event_free(app->signals[i]);
 	loop_free(app->core);
 	snapshot_free(&app->now);
-	buf_free(&app->reload_text);
+	reloader_free(&app->reloader);
 	crypto_wipe(app->secret, sizeof app->secret);
 }
 
@@ -816,9 +633,9 @@ app_run(const struct snapshot_options *options, struct snapshot *snapshot)
 	enum rc rc;
 
 	*snapshot = (struct snapshot){ 0 };
-	list_init(&app.reload_waiters);
 	log_open(app.now.config->log.sink, app.now.config->log.level);
 	log_defer(true);
+	reloader_init(&app.reloader);
 	rc = make_all(&app, &why);
 	if (rc == RC_OK)
 		rc = watch_signals(&app, &why);
@@ -835,11 +652,13 @@ app_run(const struct snapshot_options *options, struct snapshot *snapshot)
 	timer_init(&app.drain_timer, app.core, on_drain_look, &app);
 	timer_init(&app.tls_timer, app.core, on_tls_look, &app);
 	timer_init(&app.status_timer, app.core, on_status, &app);
-	timer_init(&app.watchdog_timer, app.core, on_watchdog, &app);
 	timer_set(&app.tls_timer, TLS_LOOK_MS);
 	timer_set(&app.status_timer, STATUS_MS);
-	if (notify_watchdog_ms() > 0)
-		timer_set(&app.watchdog_timer, 0);
+	app.watchdog = (struct watchdog){ .core = app.core,
+		.loops = app.loops,
+		.loop_count = app.loop_count,
+		.workers = app.workers };
+	watchdog_start(&app.watchdog);
 	log_line(LOG_LEVEL_INFO, "master", "ready: version=%s loops=%zu", VERSION, app.loop_count);
 	notify_send("READY=1");
 	log_flush();
