@@ -6,7 +6,7 @@
 #define BOUNCE_BOUNCE_H
 
 #include "config/config.h"
-#include "delivery/outcome.h"
+#include "wire/outcome.h"
 #include "spool/message.h"
 
 struct bounce_recipient {

@@ -8,7 +8,7 @@
 #define DELIVERY_CLIENT_H
 
 #include "config/config.h"
-#include "delivery/outcome.h"
+#include "wire/outcome.h"
 #include "util/buf.h"
 #include "wire/dot.h"
 #include "wire/reply.h"

@@ -1,5 +1,4 @@
 noinst_LIBRARIES += src/delivery/libpr_delivery.a
 src_delivery_libpr_delivery_a_SOURCES = \
 	src/delivery/channel.c src/delivery/channel.h \
-	src/delivery/client.c src/delivery/client.h \
-	src/delivery/outcome.c src/delivery/outcome.h
+	src/delivery/client.c src/delivery/client.h

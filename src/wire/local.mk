@@ -3,4 +3,5 @@ src_wire_libpr_wire_a_SOURCES = \
 	src/wire/command.c src/wire/command.h \
 	src/wire/dot.c src/wire/dot.h \
 	src/wire/line.c src/wire/line.h \
+	src/wire/outcome.c src/wire/outcome.h \
 	src/wire/reply.c src/wire/reply.h

@@ -1,7 +1,7 @@
-/* delivery/outcome.c - outcomes from replies and local causes. */
+/* wire/outcome.c - outcomes from replies and local causes. */
 #include "config.h"
 
-#include "delivery/outcome.h"
+#include "wire/outcome.h"
 
 #include <stdio.h>
 

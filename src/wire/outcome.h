@@ -1,6 +1,6 @@
-/* delivery/outcome.h - what became of one recipient in one attempt. Pure data. */
-#ifndef DELIVERY_OUTCOME_H
-#define DELIVERY_OUTCOME_H
+/* wire/outcome.h - what became of one recipient in one attempt. Pure data. */
+#ifndef WIRE_OUTCOME_H
+#define WIRE_OUTCOME_H
 
 #include "util/rc.h"
 #include "util/span.h"
