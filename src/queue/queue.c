@@ -19,7 +19,8 @@
 
 enum {
 	SWEEP_MS = 60000,
-	PUT_BACK_MS = 2000
+	PUT_BACK_MS = 2000,
+	HOT_SHARE = 8 /* of spool.body_budget is for messages on their way out */
 };
 
 /* ------------------------------------------------------------------ items --------------------- */
@@ -469,14 +470,19 @@ on_committed(void *arg, enum rc rc, const struct why *why)
 	}
 }
 
+/* A message that will leave at once stays in memory; one that waits for long is read back when it is due. */
 static void
 keep_hot(struct queue_message *m, struct message *message)
 {
 	struct queue *queue = m->queue;
 	uint64_t bytes = message->size - message->file_size;
 
-	if (queue->hot_bytes + bytes > (uint64_t)queue->config->spool.body_budget_bytes)
-		return; /* it is read back when it is due */
+	if (queue->hot_bytes + bytes >
+	    (uint64_t)queue->config->spool.body_budget_bytes / HOT_SHARE)
+		return;
+	for (const struct queue_item *item = m->items; item != NULL; item = item->next)
+		if (timer_is_set(&item->site->pause))
+			return;
 	queue->hot_bytes += bytes;
 	m->hot = message_ref(message);
 }
