@@ -64,6 +64,7 @@ struct queue_message {
 	struct message *hot; /* still in memory since it came in, or NULL */
 	struct queue_item *items;
 	int64_t max_age_ms; /* 0: the default */
+	int32_t born_s; /* monotonic: a wall clock that jumps makes no message old */
 	uint16_t recipient_count;
 	bool committed;
 	/* Between queue_submit and the commit. */

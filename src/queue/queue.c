@@ -170,6 +170,15 @@ item_reroute(struct queue_item *item, const struct message *message)
 
 /* ------------------------------------------------------------------ messages ------------------ */
 
+/* When a message that was accepted at this wall time began, on the monotonic clock. One from the future is new. */
+static int32_t
+born_s(int64_t accepted_ms)
+{
+	int64_t age_ms = clock_wall_ms() - accepted_ms;
+
+	return (int32_t)((clock_mono_ms() - (age_ms > 0 ? age_ms : 0)) / 1000);
+}
+
 static struct queue_message *
 message_make(struct queue *queue, const struct message *from)
 {
@@ -180,6 +189,7 @@ message_make(struct queue *queue, const struct message *from)
 	m->queue = queue;
 	m->id = from->id;
 	m->max_age_ms = from->max_age_ms;
+	m->born_s = born_s(from->accepted_ms);
 	m->recipient_count = (uint16_t)from->recipient_count;
 	list_init(&m->node);
 	for (size_t i = 0; i < from->recipient_count; i++) {
@@ -296,7 +306,16 @@ max_age_ms(const struct queue_message *m)
 static int64_t
 age_ms(const struct queue_message *m)
 {
-	return clock_wall_ms() - message_id_time_ms(&m->id);
+	return clock_mono_ms() - (int64_t)m->born_s * 1000;
+}
+
+/* By the wall clock, as the log has it: finer, and 0 after a jump backwards. */
+static int64_t
+shown_age_ms(const struct queue_message *m)
+{
+	int64_t age_ms = clock_wall_ms() - message_id_time_ms(&m->id);
+
+	return age_ms > 0 ? age_ms : 0;
 }
 
 /* A deferral past the end of its time is a failure that names the last cause. */
@@ -334,7 +353,7 @@ tell(const struct queue_message *m, const struct message *message, const char *r
 		.tls_version = r->tls_version,
 		.status = outcome->status,
 		.reply = reply,
-		.queued_us = age_ms(m) * 1000 - spent_us,
+		.queued_us = shown_age_ms(m) * 1000 - spent_us,
 		.waited_us = waited_us,
 		.setup_us = r->setup_us,
 		.transmit_us = r->transmit_us };

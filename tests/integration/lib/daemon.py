@@ -62,6 +62,7 @@ class Daemon:
         self.log_path = os.path.join(folder, "daemon.log")
         self.process = None
         self.starts = 0
+        self.environment = {}  # beside the test's own
         self.config = {
             "hostname": "mail.example.test",
             "region": "us-east-1",
@@ -117,7 +118,10 @@ class Daemon:
         self.starts += 1
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "-f", "-c", self.path], stdout=log, stderr=log
+                [self.program, "-f", "-c", self.path],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
             )
         until(self._is_ready, READY_S, lambda: f"not ready:\n{self.log()[-3000:]}")
         return self
