@@ -12,7 +12,7 @@
 static const struct option no_options[] = { OPTIONS_END };
 
 static const struct option queue_ls_options[] = {
-	{ "state", '\0', "STATE", false, false, "only messages that are active or deferred" },
+	{ "state", '\0', "STATE", false, false, "only messages that are active, deferred or held" },
 	{ "site", '\0', "SITE", false, false, "only messages that wait for this site" },
 	{ "limit", 'n', "N", false, false, "at most so many" },
 	OPTIONS_END,
