@@ -58,6 +58,11 @@ int client_exit_status(long status, const char *code);
 /* A whole file, "-" for standard input. EX_OK, EX_NOINPUT, EX_NOPERM or EX_DATAERR (over max), printed. */
 MUST_CHECK int read_input(const char *path, size_t max, struct buf *out);
 
+/* ---- config.c ---- */
+
+/* spool.directory of the configuration file; to be freed. NULL with *status: it has been printed why. */
+char *config_spool_directory(const struct args *args, int *status);
+
 /* ---- message.c (pure) ---- */
 
 struct draft {
@@ -83,6 +88,10 @@ int cmd_queue_ls(const struct args *args);
 int cmd_queue_show(const struct args *args);
 int cmd_queue_retry(const struct args *args);
 int cmd_queue_drop(const struct args *args);
+int cmd_spool_check(const struct args *args);
+int cmd_spool_ls(const struct args *args);
+int cmd_spool_export(const struct args *args);
+int cmd_spool_stats(const struct args *args);
 int cmd_send(const struct args *args);
 int cmd_config_check(const struct args *args);
 int cmd_config_show(const struct args *args);

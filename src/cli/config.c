@@ -1,4 +1,4 @@
-/* cli/config.c - config check, config show. */
+/* cli/config.c - config check, config show; the spool's directory for other commands. */
 #include "config.h"
 
 #include <errno.h>
@@ -42,6 +42,27 @@ print_errors(const struct config_errors *errors)
 		(void)cli_fail(EX_CONFIG, "%.*s", SPAN_ARG(buf_span(&line)));
 		buf_free(&line);
 	}
+}
+
+char *
+config_spool_directory(const struct args *args, int *status)
+{
+	const char *named = args_get(args, "config");
+	struct config_errors errors = { NULL, 0, 0 };
+	struct config *config = NULL;
+	char *directory = NULL;
+
+	if (load(named != NULL ? named : DEFAULT_CONFIG, &config, &errors, status) == RC_OK) {
+		directory = span_dup(span_of(config->spool.directory));
+		if (directory == NULL)
+			*status = cli_fail_memory();
+	} else if (*status == EX_OK) {
+		print_errors(&errors);
+		*status = EX_CONFIG;
+	}
+	config_errors_free(&errors);
+	config_unref(config);
+	return directory;
 }
 
 static json_t *

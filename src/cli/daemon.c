@@ -83,6 +83,10 @@ add_queue(const json_t *queue, struct buf *out)
 	    "           %lld ready, %lld in an attempt, %lld deferred; %lld connections\n",
 	    number(queue, "ready"), number(queue, "active"), number(queue, "deferred"),
 	    number(queue, "connections"));
+	if (number(queue, "held") > 0)
+		buf_addf(out,
+		    "           %lld messages held: see \"postrider queue ls --state held\"\n",
+		    number(queue, "held"));
 }
 
 static void
@@ -95,6 +99,13 @@ add_spool(const json_t *spool, struct buf *out)
 	format_size(number(spool, "disk_free"), free_bytes);
 	buf_addf(out, "spool      %s in %lld segments, %s of it live; %s free on the disk\n", used,
 	    number(spool, "segments"), live, free_bytes);
+	if (!json_is_true(json_object_get(spool, "failing")))
+		return;
+	buf_addf(out, "           ");
+	format_paint(PAINT_BAD, "no mail is taken in", 0, format_colours(), out);
+	buf_addf(out, ": ");
+	format_safe(text(spool, "failure"), out);
+	buf_addf(out, "; %lld outcomes wait\n", number(spool, "waiting_outcomes"));
 }
 
 static void

@@ -13,6 +13,7 @@ src_cli_libpr_cli_a_SOURCES = \
 	src/cli/output.c \
 	src/cli/queue.c \
 	src/cli/send.c \
+	src/cli/spool.c \
 	src/cli/verbs.c
 
 bin_PROGRAMS += src/cli/postrider

@@ -12,7 +12,7 @@
 static const struct option no_options[] = { OPTIONS_END };
 
 static const struct option queue_ls_options[] = {
-	{ "state", '\0', "STATE", false, false, "only messages that are active or deferred" },
+	{ "state", '\0', "STATE", false, false, "only messages that are active, deferred or held" },
 	{ "site", '\0', "SITE", false, false, "only messages that wait for this site" },
 	{ "limit", 'n', "N", false, false, "at most so many" },
 	OPTIONS_END,
@@ -38,6 +38,21 @@ static const struct option queue_retry_options[] = {
 static const struct option queue_drop_options[] = {
 	DRY_RUN,
 	{ "yes", 'y', NULL, false, false, "do not ask" },
+	OPTIONS_END,
+};
+
+#define DIRECTORY \
+	{ \
+		"directory", 'd', "DIR", false, false, \
+		    "the spool; default: that of the configuration file" \
+	}
+
+static const struct option spool_options[] = { DIRECTORY, OPTIONS_END };
+
+static const struct option spool_export_options[] = {
+	DIRECTORY,
+	{ "all", '\0', NULL, false, false, "all messages" },
+	{ "output", 'o', "DIR", false, false, "write ID.eml and ID.json into this directory" },
 	OPTIONS_END,
 };
 
@@ -76,6 +91,14 @@ static const struct verb rows[] = {
 	    "Try deferred messages now", cmd_queue_retry },
 	{ "queue", "drop", "ID...", 1, ARGS_WORDS_MAX, queue_drop_options,
 	    "Give messages up without telling their senders", cmd_queue_drop },
+	{ "spool", "check", "", 0, 0, spool_options, "Look for damage in a spool directory",
+	    cmd_spool_check },
+	{ "spool", "ls", "", 0, 0, spool_options, "List the messages in a spool directory",
+	    cmd_spool_ls },
+	{ "spool", "export", "[ID...]", 0, ARGS_WORDS_MAX, spool_export_options,
+	    "Write messages of a spool directory as files", cmd_spool_export },
+	{ "spool", "stats", "", 0, 0, spool_options, "Show figures of a spool directory",
+	    cmd_spool_stats },
 	{ "send", NULL, "[ADDRESS...]", 0, ARGS_WORDS_MAX, send_options, "Send a message",
 	    cmd_send },
 	{ "config", "check", "", 0, 0, no_options, "Check the configuration file",

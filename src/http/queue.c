@@ -212,8 +212,7 @@ on_queue_retry(struct call *call)
 	struct queue_message *m = find(call);
 
 	if (m != NULL)
-		call_json(
-		    call, 200, json_pack("{s:i}", "retried", queue_retry(m, SPAN_EMPTY) ? 1 : 0));
+		call_json(call, 200, json_pack("{s:i}", "retried", queue_release(m) ? 1 : 0));
 }
 
 void

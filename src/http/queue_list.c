@@ -178,8 +178,9 @@ on_queue_list(struct call *call)
 		return;
 	}
 	if (state != NULL && !span_eq(span_of(state), SPAN_LIT("active")) &&
-	    !span_eq(span_of(state), SPAN_LIT("deferred"))) {
-		call_error(call, 400, "BadRequest", "state must be active or deferred.");
+	    !span_eq(span_of(state), SPAN_LIT("deferred")) &&
+	    !span_eq(span_of(state), SPAN_LIT("held"))) {
+		call_error(call, 400, "BadRequest", "state must be active, deferred or held.");
 		return;
 	}
 	walk = walk_new(call);

@@ -34,8 +34,9 @@ queue_counts(const struct queue *queue)
 	struct queue_stats s;
 
 	queue_stats(queue, &s);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "messages", (json_int_t)s.messages,
-	    "ready", (json_int_t)s.items_ready, "active", (json_int_t)s.items_active, "deferred",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "messages",
+	    (json_int_t)s.messages, "held", (json_int_t)s.messages_held, "ready",
+	    (json_int_t)s.items_ready, "active", (json_int_t)s.items_active, "deferred",
 	    (json_int_t)s.items_deferred, "connections", (json_int_t)s.channels, "sites",
 	    (json_int_t)s.sites, "oldest_arrival_time", (json_int_t)(s.oldest_ms / 1000));
 }
@@ -46,10 +47,13 @@ spool_counts(const struct spool *spool)
 	struct spool_stats s;
 
 	spool_stats(spool, &s);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "messages", (json_int_t)s.messages,
-	    "segments", (json_int_t)s.segments, "segment_bytes", (json_int_t)s.segment_bytes,
-	    "live_bytes", (json_int_t)s.live_bytes, "appends", (json_int_t)s.appends, "syncs",
-	    (json_int_t)s.syncs, "disk_free", (json_int_t)s.disk_free);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:o}", "messages",
+	    (json_int_t)s.messages, "segments", (json_int_t)s.segments, "segment_bytes",
+	    (json_int_t)s.segment_bytes, "live_bytes", (json_int_t)s.live_bytes, "appends",
+	    (json_int_t)s.appends, "syncs", (json_int_t)s.syncs, "disk_free",
+	    (json_int_t)s.disk_free, "failing", s.failing ? 1 : 0, "failures",
+	    (json_int_t)s.failures, "waiting_outcomes", (json_int_t)s.parked, "failure",
+	    json_text(s.failure != NULL ? span_of(s.failure) : SPAN_EMPTY));
 }
 
 static json_t *

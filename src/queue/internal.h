@@ -39,7 +39,8 @@ set_is_empty(const struct recipient_set *set)
 enum item_state {
 	ITEM_READY,
 	ITEM_ACTIVE,
-	ITEM_DEFERRED
+	ITEM_DEFERRED,
+	ITEM_HELD /* in no list: until an operator retries or drops its message */
 };
 
 struct queue_item {
@@ -52,6 +53,7 @@ struct queue_item {
 	char *reason;	  /* last outcome, owned, or NULL */
 	int64_t ready_us; /* monotonic: since when it waits for a slot */
 	uint16_t attempts;
+	uint16_t work; /* ITEM_ACTIVE: of spool_work_begin */
 	uint8_t state;
 	uint32_t generation; /* of the configuration it was assigned its site under */
 };
@@ -67,6 +69,8 @@ struct queue_message {
 	int32_t born_s; /* monotonic: a wall clock that jumps makes no message old */
 	uint16_t recipient_count;
 	bool committed;
+	bool poison; /* found at the start, to be held */
+	bool held;   /* its items become ITEM_HELD instead of ready or deferred */
 	/* Between queue_submit and the commit. */
 	queue_callback *callback;
 	void *arg;
@@ -114,7 +118,7 @@ struct queue {
 	struct heap deferred;
 	struct timer due_timer, sweep_timer, later_timer;
 	struct list idle_slots, busy_slots, starved, later;
-	size_t slots, ready, active, message_count;
+	size_t slots, ready, active, message_count, held;
 	size_t next_loop;
 	uint64_t hot_bytes;
 	bool started, stopping;
@@ -139,7 +143,9 @@ void item_settle(struct queue_item *item, struct message *message, const uint8_t
 /* The item was given its site under an older configuration: recipients whose route has changed become items of their
  * new sites. True: none is left, the item is freed. */
 bool item_reroute(struct queue_item *item, const struct message *message);
-/* Its message cannot be read from the spool: it stays, tried less and less often, until an operator decides. */
+/* The message is set aside until an operator decides. */
+void queue_hold(struct queue_message *message, const char *reason);
+/* Its message cannot be read from the spool now: it stays, tried less and less often. */
 void item_unreadable(struct queue_item *item, const char *reason);
 void item_put_back(
     struct queue_item *item, const char *reason); /* no fault of the message: soon again */

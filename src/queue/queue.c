@@ -97,6 +97,10 @@ on_due(void *arg)
 void
 item_make_ready(struct queue_item *item)
 {
+	if (item->message->held) {
+		item->state = ITEM_HELD;
+		return;
+	}
 	item->state = ITEM_READY;
 	item->ready_us = clock_mono_us();
 	site_add(item->site, item);
@@ -107,6 +111,10 @@ item_defer(struct queue_item *item, int64_t delay_ms)
 {
 	struct queue *queue = item->message->queue;
 
+	if (item->message->held) {
+		item->state = ITEM_HELD;
+		return;
+	}
 	item->state = ITEM_DEFERRED;
 	if (heap_set(&queue->deferred, &item->due, clock_mono_ms() + delay_ms) != RC_OK) {
 		item_make_ready(item); /* early, but never lost */
@@ -226,6 +234,8 @@ queue_message_free(struct queue_message *m)
 	struct queue_item *item;
 
 	message_cool(m);
+	if (m->held)
+		queue->held--;
 	if (!list_is_empty(&m->node)) {
 		cursors_leave(queue, m);
 		queue->message_count--;
@@ -282,6 +292,7 @@ record_state(struct queue_message *m)
 		for (size_t i = 0; i < m->recipient_count; i++)
 			if (set_has(&item->open, i)) {
 				states[i].settled = false;
+				states[i].held = m->held;
 				states[i].attempts = item->attempts;
 				states[i].due_ms = heap_has(&item->due)
 						       ? wall_ms + item->due.key - mono_ms
@@ -293,6 +304,45 @@ record_state(struct queue_message *m)
 		    m->queue->options.spool, &m->entry, buf_span(&bytes), NULL, NULL);
 	buf_free(&bytes);
 	free(states);
+}
+
+/* ------------------------------------------------------------------ set aside ----------------- */
+
+/* Items that are active follow when they come back. */
+void
+queue_hold(struct queue_message *m, const char *reason)
+{
+	if (!m->held)
+		m->queue->held++;
+	m->held = true;
+	for (struct queue_item *item = m->items; item != NULL; item = item->next) {
+		set_reason(item, reason);
+		if (item->state == ITEM_ACTIVE)
+			continue;
+		heap_del(&m->queue->deferred, &item->due);
+		if (item->state == ITEM_READY && !list_is_empty(&item->node))
+			site_remove(item->site, item);
+		item->state = ITEM_HELD;
+	}
+	record_state(m);
+}
+
+bool
+queue_release(struct queue_message *m)
+{
+	if (!m->held)
+		return queue_retry(m, SPAN_EMPTY);
+	m->held = false;
+	m->queue->held--;
+	for (struct queue_item *item = m->items; item != NULL; item = item->next) {
+		if (item->state != ITEM_HELD)
+			continue;
+		timer_cancel(&item->site->pause);
+		item_make_ready(item);
+		site_run_later(item->site);
+	}
+	record_state(m);
+	return true;
 }
 
 /* ------------------------------------------------------------------ outcomes ------------------ */
@@ -554,16 +604,22 @@ on_replay_state(void *arg, struct spool_entry *entry, struct span bytes)
 		    (unsigned long long)entry->sequence);
 		return;
 	}
+	if (m->held)
+		m->queue->held--;
+	m->held = false;
 	for (struct queue_item *item = m->items; item != NULL; item = item->next)
 		for (size_t i = 0; i < m->recipient_count; i++) {
 			if (!set_has(&item->open, i))
 				continue;
+			m->held |= states[i].held;
 			if (states[i].settled)
 				set_remove(&item->open, i);
 			item->attempts = states[i].attempts;
 			/* Kept here until queue_start: the heap is for monotonic time. */
 			item->ready_us = states[i].due_ms;
 		}
+	if (m->held)
+		m->queue->held++;
 }
 
 static void
@@ -573,8 +629,20 @@ on_replay_done(void *arg, struct spool_entry *entry)
 	queue_message_free(container_of(entry, struct queue_message, entry));
 }
 
-const struct spool_replay_ops queue_replay_ops = { on_replay_message, on_replay_state,
-	on_replay_done };
+/* Kept until queue_start: nothing can be appended before the end of the replay. */
+static void
+on_replay_poison(void *arg, struct spool_entry *entry)
+{
+	struct queue_message *m = container_of(entry, struct queue_message, entry);
+
+	(void)arg;
+	m->poison = true;
+}
+
+const struct spool_replay_ops queue_replay_ops = { .on_message = on_replay_message,
+	.on_state = on_replay_state,
+	.on_done = on_replay_done,
+	.on_poison = on_replay_poison };
 
 static void
 start_item(struct queue *queue, struct queue_item *item)
@@ -585,6 +653,8 @@ start_item(struct queue *queue, struct queue_item *item)
 		drop_item(item);
 		return;
 	}
+	if (item->message->held)
+		set_reason(item, "held since before the last start");
 	/* A clock that jumped must not freeze the queue. */
 	if (delay_ms > queue->config->delivery.retry_max_ms)
 		delay_ms = queue->config->delivery.retry_max_ms;
@@ -592,6 +662,16 @@ start_item(struct queue *queue, struct queue_item *item)
 		item_defer(item, delay_ms);
 	else
 		item_make_ready(item);
+}
+
+static void
+hold_poison(struct queue_message *m)
+{
+	log_line(LOG_LEVEL_ERROR, "qmgr",
+	    "%010llX: held: it was under way each of the last two times the daemon died of a fault",
+	    (unsigned long long)m->entry.sequence);
+	queue_hold(
+	    m, "held: it was under way each of the last two times the daemon died of a fault");
 }
 
 void
@@ -605,6 +685,8 @@ queue_start(struct queue *queue)
 			next = item->next;
 			start_item(queue, item);
 		}
+		if (m->poison && m->items != NULL)
+			hold_poison(m);
 		if (m->items == NULL)
 			queue_discard(m); /* the crash came between the last outcome and "done" */
 	}

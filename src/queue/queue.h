@@ -62,7 +62,7 @@ struct queue_view {
 	uint64_t sequence;
 	int64_t accepted_ms, due_ms; /* wall clock; due of the next item, 0: at once */
 	uint64_t size;		     /* of the record in the spool */
-	const char *state;	     /* "active", "deferred" */
+	const char *state;	     /* "active", "deferred", "held" */
 	const char *site;	     /* of the first open item */
 	unsigned attempts, recipients, open;
 	const char *reason; /* last outcome of the first open item, or "" */
@@ -84,7 +84,7 @@ bool queue_is_at_site(const struct queue_message *message, struct span site);
 
 /* One recipient, by its index in the message; its address is in the spool (queue_load). */
 struct queue_recipient_view {
-	const char *state;  /* "active", "deferred", "done" */
+	const char *state;  /* "active", "deferred", "held", "done" */
 	const char *site;   /* "" when done */
 	const char *reason; /* last outcome, or "" */
 	int64_t due_ms;	    /* wall clock; 0: at once, or done */
@@ -98,11 +98,14 @@ MUST_CHECK enum rc queue_load(
     struct queue_message *message, spool_load_callback *callback, void *arg);
 /* Everything deferred (at `site` only, unless that is empty) is due now; false when nothing was. */
 bool queue_retry(struct queue_message *message, struct span site);
+/* The same for one message that an operator has named: it is not held any more. */
+bool queue_release(struct queue_message *message);
 /* Give the message up without a report to anyone. RC_LATER when an attempt is under way. */
 MUST_CHECK enum rc queue_drop(struct queue_message *message);
 
 struct queue_stats {
-	uint64_t messages, items_ready, items_active, items_deferred, channels, sites;
+	uint64_t messages, messages_held, items_ready, items_active, items_deferred, channels,
+	    sites;
 	int64_t oldest_ms; /* wall clock of the oldest message, 0: none */
 };
 void queue_stats(const struct queue *queue, struct queue_stats *out);

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "queue/retry.h"
 #include "util/clock.h"
@@ -17,7 +18,8 @@
 enum {
 	PAUSE_AFTER_FAILURES = 3,
 	PAUSE_MIN_MS = 10000,
-	PAUSE_MAX_MS = 300000
+	PAUSE_MAX_MS = 300000,
+	SITE_KEY_MAX = 1100 /* a domain, or a name of a route: both are bounded far below */
 };
 
 static void start(struct queue_item *item, struct message *message);
@@ -45,17 +47,19 @@ route_for(const struct config *config, struct span domain)
 	return NULL;
 }
 
-static char *
-site_key(const struct config_route *route, struct span domain)
+/* Into `out`; the length. A longer domain is none, and shares its site with those that begin alike. */
+static size_t
+site_key(const struct config_route *route, struct span domain, char out[SITE_KEY_MAX])
 {
-	struct buf key = BUF_EMPTY;
+	size_t len = domain.len < SITE_KEY_MAX ? domain.len : SITE_KEY_MAX - 1;
 
-	if (route != NULL && route->host[0] != '\0')
-		buf_addf(&key, "=%s", route->name);
-	else
-		for (size_t i = 0; i < domain.len; i++)
-			buf_add_char(&key, ascii_lower(domain.p[i]));
-	return buf_steal(&key);
+	if (route != NULL && route->host[0] != '\0') {
+		(void)snprintf(out, SITE_KEY_MAX, "=%s", route->name);
+		return strlen(out);
+	}
+	for (size_t i = 0; i < len; i++)
+		out[i] = ascii_lower(domain.p[i]);
+	return len;
 }
 
 static void
@@ -68,14 +72,14 @@ struct site *
 site_for(struct queue *queue, struct span domain)
 {
 	const struct config_route *route = route_for(queue->config, domain);
-	char *key = site_key(route, domain);
-	struct site *site = key != NULL ? map_get(&queue->sites, span_of(key)) : NULL;
+	char text[SITE_KEY_MAX], *key;
+	size_t len = site_key(route, domain, text);
+	struct site *site = map_get(&queue->sites, span_make(text, len));
 
-	if (site != NULL || key == NULL) {
-		free(key);
+	if (site != NULL)
 		return site;
-	}
-	site = calloc(1, sizeof *site);
+	key = span_dup(span_make(text, len));
+	site = key != NULL ? calloc(1, sizeof *site) : NULL;
 	if (site == NULL || map_put(&queue->sites, span_of(key), site) != RC_OK) {
 		free(site);
 		free(key);
@@ -280,10 +284,18 @@ check_idle(struct queue *queue)
 }
 
 static void
-leave_active(struct site *site)
+leave(struct site *site, unsigned work)
 {
 	site->active--;
 	site->queue->active--;
+	spool_work_end(site->queue->options.spool, work);
+}
+
+static void
+leave_active(struct queue_item *item)
+{
+	leave(item->site, item->work);
+	item->work = 0;
 }
 
 static void
@@ -295,7 +307,7 @@ on_attempt_done(struct attempt *attempt)
 	struct queue *queue = site->queue;
 
 	slot_give_back(running->slot, running->slot->policy == site->policy);
-	leave_active(site);
+	leave_active(item);
 	judge(site, attempt);
 	item_settle(item, attempt->message, attempt->index, attempt->recipients, attempt->count,
 	    &attempt->report, running->waited_us);
@@ -323,7 +335,7 @@ begin_attempt(struct queue_item *item, struct message *message)
 	struct attempt *attempt = NULL;
 
 	if (site->queue->stopping) { /* it was being loaded, or looked up, when the end came */
-		leave_active(site);
+		leave_active(item);
 		item_put_back(item, "shutting down");
 		return;
 	}
@@ -340,7 +352,7 @@ begin_attempt(struct queue_item *item, struct message *message)
 		else if (running != NULL && list_is_empty(&site->starved))
 			list_add_tail(&site->queue->starved, &site->starved);
 		free(running);
-		leave_active(site);
+		leave_active(item);
 		item_make_ready(item); /* no connection is free: wake_starved comes back */
 		return;
 	}
@@ -361,7 +373,7 @@ settle_all(struct queue_item *item, struct message *message, const struct outcom
 	uint8_t index[MESSAGE_RECIPIENTS_MAX];
 	size_t count = 0;
 
-	leave_active(item->site);
+	leave_active(item);
 	if (results == NULL) {
 		item_put_back(item, "out of memory");
 		return;
@@ -477,14 +489,15 @@ static void
 start(struct queue_item *item, struct message *message)
 {
 	struct site *site = item->site;
+	unsigned work = item->work;
 	struct waiting *w;
 
-	if (item_reroute(item, message)) {
-		leave_active(site);
+	if (item_reroute(item, message)) { /* it is gone */
+		leave(site, work);
 		return;
 	}
 	if (!make_policy(site)) {
-		leave_active(site);
+		leave_active(item);
 		item_put_back(item, "out of memory");
 		return;
 	}
@@ -495,7 +508,7 @@ start(struct queue_item *item, struct message *message)
 	w = calloc(1, sizeof *w);
 	if (w == NULL || !look_up_hosts(site)) {
 		free(w);
-		leave_active(site);
+		leave_active(item);
 		item_put_back(item, "out of memory");
 		return;
 	}
@@ -517,8 +530,10 @@ on_loaded(void *arg, struct message *message, const struct why *why)
 	} else {
 		log_line(LOG_LEVEL_ERROR, "qmgr", "%010llX: cannot be read: %s",
 		    (unsigned long long)item->message->entry.sequence, why->text);
-		leave_active(site);
+		leave_active(item);
 		item_unreadable(item, why->text);
+		if (why->code == 554)
+			queue_hold(item->message, why->text);
 	}
 	site_run(site);
 	check_idle(site->queue);
@@ -533,12 +548,14 @@ begin(struct queue_item *item)
 	item->state = ITEM_ACTIVE;
 	site->active++;
 	site->queue->active++;
+	item->work =
+	    (uint16_t)spool_work_begin(site->queue->options.spool, message->entry.sequence);
 	if (message->hot != NULL) {
 		start(item, message->hot);
 		return;
 	}
 	if (spool_load(site->queue->options.spool, &message->entry, on_loaded, item) != RC_OK) {
-		leave_active(site);
+		leave_active(item);
 		item_put_back(item, "the worker pool is full");
 	}
 }
@@ -669,7 +686,7 @@ stop_lookup(struct site *site)
 	while ((node = list_pop(&site->waiting)) != NULL) {
 		struct waiting *w = container_of(node, struct waiting, node);
 
-		leave_active(site);
+		leave_active(w->item);
 		item_put_back(w->item, "shutting down");
 		message_unref(w->message);
 		free(w);

@@ -1,4 +1,4 @@
-/* queue/state.c - version 1, count u16, then per recipient: settled u8, attempts u16, due u64. */
+/* queue/state.c - version 1, count u16, then per recipient: what u8 (0 open, 1 settled, 2 held), attempts u16, due u64. */
 #include "config.h"
 
 #include "queue/state.h"
@@ -6,7 +6,9 @@
 enum {
 	STATE_VERSION = 1,
 	STATE_HEAD = 3,
-	STATE_EACH = 11
+	STATE_EACH = 11,
+	SETTLED = 1,
+	HELD = 2
 };
 
 static void
@@ -32,7 +34,7 @@ state_encode(const struct recipient_state *states, size_t count, struct buf *out
 	put(out, STATE_VERSION, 1);
 	put(out, count, 2);
 	for (size_t i = 0; i < count; i++) {
-		put(out, states[i].settled ? 1 : 0, 1);
+		put(out, states[i].settled ? SETTLED : states[i].held ? HELD : 0, 1);
 		put(out, states[i].attempts, 2);
 		put(out, (uint64_t)states[i].due_ms, 8);
 	}
@@ -47,7 +49,10 @@ state_decode(struct span bytes, struct recipient_state *out, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		const char *at = bytes.p + STATE_HEAD + i * STATE_EACH;
 
-		out[i].settled = get(at, 1) != 0;
+		if (get(at, 1) > HELD)
+			return RC_BAD;
+		out[i].settled = get(at, 1) == SETTLED;
+		out[i].held = get(at, 1) == HELD;
 		out[i].attempts = (uint16_t)get(at + 1, 2);
 		out[i].due_ms = (int64_t)get(at + 3, 8);
 	}

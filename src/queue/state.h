@@ -7,6 +7,7 @@
 
 struct recipient_state {
 	bool settled; /* delivered or failed for good */
+	bool held;    /* not settled, and not to be tried before an operator says so */
 	uint16_t attempts;
 	int64_t due_ms; /* wall clock; when not settled */
 };

@@ -30,7 +30,9 @@ due_ms(const struct queue_item *item)
 static const char *
 state_name(const struct queue_item *item)
 {
-	return item->state == ITEM_DEFERRED ? "deferred" : "active";
+	return item->state == ITEM_DEFERRED ? "deferred"
+	       : item->state == ITEM_HELD   ? "held"
+					    : "active";
 }
 
 void
@@ -40,7 +42,7 @@ queue_view(struct queue_message *m, struct queue_view *out)
 
 	/* The item that is due first speaks for the message. */
 	for (const struct queue_item *item = m->items; item != NULL; item = item->next)
-		if (item->state != ITEM_DEFERRED ||
+		if ((item->state != ITEM_DEFERRED && item->state != ITEM_HELD) ||
 		    (next->state == ITEM_DEFERRED && item->due.key < next->due.key))
 			next = item;
 	*out = (struct queue_view){ .message = m,
@@ -208,7 +210,7 @@ queue_retry(struct queue_message *m, struct span site)
 	bool any = false;
 
 	for (struct queue_item *item = m->items; item != NULL; item = item->next) {
-		if (item->state != ITEM_DEFERRED ||
+		if ((item->state != ITEM_DEFERRED && item->state != ITEM_HELD) ||
 		    (site.len > 0 && !span_ieq(span_of(item->site->key), site)))
 			continue;
 		any = true;
@@ -234,6 +236,7 @@ void
 queue_stats(const struct queue *queue, struct queue_stats *out)
 {
 	*out = (struct queue_stats){ .messages = queue->message_count,
+		.messages_held = queue->held,
 		.items_ready = queue->ready,
 		.items_active = queue->active,
 		.items_deferred = queue->deferred.len,

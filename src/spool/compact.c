@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "util/crc32c.h"
+#include "util/fault.h"
 #include "util/fsutil.h"
 #include "util/log.h"
 
@@ -19,13 +21,14 @@ struct compaction {
 	size_t size;
 	enum rc rc;
 	struct why why;
-	unsigned copies; /* under way, and one for the walk itself */
+	unsigned copies;    /* under way, and one for the walk itself */
+	size_t copied, bad; /* begun at all; not to be copied */
 };
 
 struct copy {
 	struct compaction *compaction;
-	struct segment *segment;
-	uint32_t size;
+	struct segment *segment; /* where it was */
+	uint32_t offset, size;
 };
 
 static void
@@ -52,36 +55,49 @@ finish(struct compaction *c)
 	spool_tidy(spool);
 }
 
+/* The entry points to the old record until the new one is durable: whatever fails, it is there to be read. Meanwhile it
+ * may have ended, or got another state: then nobody needs the copy. */
 static void
 copied(struct spool_write *write)
 {
 	struct copy *copy = write->owner;
+	struct spool *spool = copy->compaction->spool;
+	struct spool_entry *entry = index_get(&spool->index, write->header.sequence);
 
 	write->segment->pending--;
-	/* When the copy failed the old record still is the good one only if nobody moved on; the entry points to
-	 * the copy, so keep the old segment: live stays above zero and a restart finds the old record. */
-	if (write->rc == RC_OK)
+	if (write->rc == RC_OK && entry != NULL && entry->segment == copy->segment &&
+	    entry->offset == copy->offset) {
+		entry->segment = write->segment;
+		entry->offset = (uint32_t)write->offset;
 		segment_release(copy->segment, copy->size);
-	else
-		log_line(LOG_LEVEL_ERROR, "spool", "compaction: %s", write->why.text);
+	} else if (write->rc == RC_OK && entry != NULL && entry->state_segment == copy->segment &&
+		   entry->state_offset == copy->offset) {
+		entry->state_segment = write->segment;
+		entry->state_offset = (uint32_t)write->offset;
+		segment_release(copy->segment, copy->size);
+	} else {
+		segment_release(write->segment, copy->size);
+	}
+	if (write->rc != RC_OK)
+		spool_fail(spool, &write->why);
 	finish(copy->compaction);
 	free(copy);
 	write_free(write);
 }
 
-/* The new place of the record, or false when memory is out (it stays where it is). */
-static bool
-copy_record(struct compaction *c, const struct record_header *header, struct span payload,
-    struct segment **segment, uint32_t *offset)
+/* When memory is out it stays where it is. */
+static void
+copy_record(
+    struct compaction *c, const struct record_header *header, struct span payload, size_t at)
 {
 	struct copy *copy = calloc(1, sizeof *copy);
 	struct spool_write *write = copy != NULL ? write_new(1) : NULL;
 
 	if (write == NULL) {
 		free(copy);
-		return false;
+		return;
 	}
-	*copy = (struct copy){ c, c->segment, header->size };
+	*copy = (struct copy){ c, c->segment, (uint32_t)at, header->size };
 	write->kind = WRITE_RECORD;
 	write->header.type = header->type;
 	write->header.sequence = header->sequence;
@@ -91,11 +107,20 @@ copy_record(struct compaction *c, const struct record_header *header, struct spa
 	write->owner = copy;
 	write->done = copied;
 	c->copies++;
+	c->copied++;
+	(void)fault_point("compact.copy");
 	spool_place(c->spool, write);
-	*segment = write->segment;
-	*offset = (uint32_t)write->offset;
-	segment_hold(*segment, header->size);
-	return true;
+	segment_hold(write->segment, header->size);
+}
+
+static bool
+is_needed(const struct compaction *c, const struct record_header *header, size_t at)
+{
+	const struct spool_entry *entry = index_get(&c->spool->index, header->sequence);
+
+	return entry != NULL &&
+	       ((entry->segment == c->segment && entry->offset == at) ||
+		   (entry->state_segment == c->segment && entry->state_offset == at));
 }
 
 static void
@@ -106,7 +131,6 @@ walk(struct compaction *c)
 
 	for (size_t at = record_find(bytes, SEGMENT_HEADER_SIZE, generation); at < bytes.len;) {
 		struct record_header header;
-		struct spool_entry *entry;
 		struct span payload;
 
 		if (record_header_decode(span_skip(bytes, at), generation, &header) != RC_OK ||
@@ -115,13 +139,13 @@ walk(struct compaction *c)
 			continue;
 		}
 		payload = span_make(bytes.p + at + RECORD_HEADER_SIZE, header.size);
-		entry = index_get(&c->spool->index, header.sequence);
-		if (entry != NULL && entry->segment == c->segment && entry->offset == at)
-			(void)copy_record(c, &header, payload, &entry->segment, &entry->offset);
-		else if (entry != NULL && entry->state_segment == c->segment &&
-			 entry->state_offset == at)
-			(void)copy_record(
-			    c, &header, payload, &entry->state_segment, &entry->state_offset);
+		/* A damaged record gets no new checksum that says it is good. */
+		if (is_needed(c, &header, at)) {
+			if (crc32c(0, payload.p, payload.len) == header.payload_crc)
+				copy_record(c, &header, payload, at);
+			else
+				c->bad++;
+		}
 		at += record_space(header.size);
 	}
 }
@@ -131,10 +155,14 @@ read_done(struct worker_job *job)
 {
 	struct compaction *c = container_of(job, struct compaction, job);
 
-	if (c->rc == RC_OK)
+	if (c->rc == RC_OK && !c->spool->failing)
 		walk(c);
-	else
-		log_line(LOG_LEVEL_ERROR, "spool", "compaction: %s", c->why.text);
+	if (c->copied == 0 && !c->spool->failing)
+		c->segment->stuck = true; /* it is freed when its messages end */
+	if (c->rc != RC_OK || c->bad > 0)
+		log_line(LOG_LEVEL_ERROR, "spool", "segment %llu cannot be emptied: %s",
+		    (unsigned long long)c->segment->generation,
+		    c->rc != RC_OK ? c->why.text : "what is needed of it is damaged");
 	finish(c);
 }
 

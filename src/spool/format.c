@@ -27,28 +27,37 @@ get(const char *at, size_t bytes)
 	return value;
 }
 
-/* magic 8, version 4, zero 4, generation 8, size 8, crc 4 at 32; the rest is zero. */
+/* magic 8, version 4, zero 4, generation 8, size 8, stamp 8, crc 4 at 40; the rest is zero. */
 void
-segment_header_encode(
-    uint64_t generation, uint64_t segment_size, unsigned char out[SEGMENT_HEADER_SIZE])
+segment_header_encode(uint64_t generation, uint64_t segment_size, uint64_t stamp,
+    unsigned char out[SEGMENT_HEADER_SIZE])
 {
 	memset(out, 0, SEGMENT_HEADER_SIZE);
 	memcpy(out, SEGMENT_MAGIC, 8);
 	put(out + 8, SPOOL_FORMAT_VERSION, 4);
 	put(out + 16, generation, 8);
 	put(out + 24, segment_size, 8);
-	put(out + 32, crc32c(0, out, 32), 4);
+	put(out + 32, stamp, 8);
+	put(out + 40, crc32c(0, out, 40), 4);
 }
 
+void
+segment_header_set_version(unsigned char header[SEGMENT_HEADER_SIZE], uint32_t version)
+{
+	put(header + 8, version, 4);
+	put(header + 40, crc32c(0, header, 40), 4);
+}
+
+/* Bytes 0 to 43 keep their meaning in all versions, so that an older program can tell "newer" from "damaged". */
 enum rc
-segment_header_decode(
-    struct span block, uint64_t *generation, uint64_t *segment_size, struct why *why)
+segment_header_decode(struct span block, uint64_t *generation, uint64_t *segment_size,
+    uint64_t *stamp, struct why *why)
 {
 	uint64_t version;
 
 	if (block.len < SEGMENT_HEADER_SIZE || memcmp(block.p, SEGMENT_MAGIC, 8) != 0)
 		return why_set(why, RC_BAD, 0, "not a segment");
-	if (get(block.p + 32, 4) != crc32c(0, block.p, 32))
+	if (get(block.p + 40, 4) != crc32c(0, block.p, 40))
 		return why_set(why, RC_BAD, 0, "damaged segment header");
 	version = get(block.p + 8, 4);
 	if (version > SPOOL_FORMAT_VERSION)
@@ -57,6 +66,7 @@ segment_header_decode(
 		    (unsigned)version, SPOOL_FORMAT_VERSION);
 	*generation = get(block.p + 16, 8);
 	*segment_size = get(block.p + 24, 8);
+	*stamp = get(block.p + 32, 8);
 	return RC_OK;
 }
 

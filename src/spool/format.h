@@ -37,11 +37,14 @@ record_space(uint64_t payload)
 	return (RECORD_HEADER_SIZE + payload + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1);
 }
 
-void segment_header_encode(
-    uint64_t generation, uint64_t segment_size, unsigned char out[SEGMENT_HEADER_SIZE]);
+/* stamp: random, so that what was derived from one use of a file is never taken for another's. */
+void segment_header_encode(uint64_t generation, uint64_t segment_size, uint64_t stamp,
+    unsigned char out[SEGMENT_HEADER_SIZE]);
+/* For tests of upgrades: another version, and the checksum that goes with it. */
+void segment_header_set_version(unsigned char header[SEGMENT_HEADER_SIZE], uint32_t version);
 /* RC_BAD: not a segment of ours or damaged; RC_DENY: of a newer version, do not touch. */
-MUST_CHECK enum rc segment_header_decode(
-    struct span block, uint64_t *generation, uint64_t *segment_size, struct why *why);
+MUST_CHECK enum rc segment_header_decode(struct span block, uint64_t *generation,
+    uint64_t *segment_size, uint64_t *stamp, struct why *why);
 
 void record_header_encode(
     const struct record_header *header, unsigned char out[RECORD_HEADER_SIZE]);

@@ -224,8 +224,10 @@ get_string(struct cursor *c)
 	return s;
 }
 
+/* ---- an owned copy ---- */
+
 static enum rc
-decode_lists(struct cursor *c, struct message *out)
+decode_recipients(struct cursor *c, struct message *out)
 {
 	size_t count = (size_t)get_number(c, 2);
 
@@ -237,46 +239,149 @@ decode_lists(struct cursor *c, struct message *out)
 		if (rc != RC_OK)
 			return rc;
 	}
-	count = (size_t)get_number(c, 2);
+	return c->bad || out->recipient_count == 0 ? RC_BAD : RC_OK;
+}
+
+/* Into `out`, or past them when it is NULL. */
+static enum rc
+decode_tags(struct cursor *c, struct message *out)
+{
+	size_t count = (size_t)get_number(c, 2);
+
 	for (size_t i = 0; !c->bad && i < count; i++) {
 		struct span name = get_string(c), value = get_string(c);
-		enum rc rc = c->bad ? RC_BAD : message_add_tag(out, name, value);
+		enum rc rc = c->bad ? RC_BAD : RC_OK;
 
+		if (rc == RC_OK && out != NULL)
+			rc = message_add_tag(out, name, value);
 		if (rc != RC_OK)
 			return rc;
 	}
-	return c->bad || out->recipient_count == 0 ? RC_BAD : RC_OK;
+	return c->bad ? RC_BAD : RC_OK;
+}
+
+static bool
+decode_numbers(struct cursor *c, struct message *out)
+{
+	uint64_t flags;
+
+	if (get_number(c, 1) != ENVELOPE_VERSION || c->bad)
+		return false;
+	out->id.stamp = get_number(c, 8);
+	if (c->left.len < sizeof out->id.uuid)
+		return false;
+	memcpy(out->id.uuid, c->left.p, sizeof out->id.uuid);
+	c->left = span_skip(c->left, sizeof out->id.uuid);
+	out->accepted_ms = (int64_t)get_number(c, 8);
+	out->max_age_ms = (int64_t)get_number(c, 8);
+	out->tls = (int)get_number(c, 1) - 1;
+	out->ret = (int)get_number(c, 1);
+	flags = get_number(c, 1);
+	out->has_8bit = (flags & 1) != 0;
+	out->notice = (flags & 2) != 0;
+	return !c->bad;
 }
 
 enum rc
 envelope_decode(struct span bytes, struct message *out, size_t *used)
 {
 	struct cursor c = { bytes, false };
-	uint64_t flags;
 	char **field;
 	enum rc rc;
 
-	if (get_number(&c, 1) != ENVELOPE_VERSION || c.bad)
+	if (!decode_numbers(&c, out))
 		return RC_BAD;
-	out->id.stamp = get_number(&c, 8);
-	if (c.left.len < sizeof out->id.uuid)
-		return RC_BAD;
-	memcpy(out->id.uuid, c.left.p, sizeof out->id.uuid);
-	c.left = span_skip(c.left, sizeof out->id.uuid);
-	out->accepted_ms = (int64_t)get_number(&c, 8);
-	out->max_age_ms = (int64_t)get_number(&c, 8);
-	out->tls = (int)get_number(&c, 1) - 1;
-	out->ret = (int)get_number(&c, 1);
-	flags = get_number(&c, 1);
-	out->has_8bit = (flags & 1) != 0;
-	out->notice = (flags & 2) != 0;
 	for (size_t i = 0; !c.bad && (field = string_field(out, i)) != NULL; i++) {
 		struct span s = get_string(&c);
 
 		if (!c.bad && message_set(field, s) != RC_OK)
 			return RC_LATER;
 	}
-	rc = c.bad ? RC_BAD : decode_lists(&c, out);
+	rc = c.bad ? RC_BAD : decode_recipients(&c, out);
+	if (rc == RC_OK)
+		rc = decode_tags(&c, out);
+	*used = bytes.len - c.left.len;
+	return rc;
+}
+
+/* ---- a look ---- */
+
+void
+envelope_free(struct envelope *envelope)
+{
+	free(envelope->arena);
+	free(envelope->message.recipients);
+	*envelope = (struct envelope){ 0 };
+}
+
+enum rc
+envelope_prepare(struct envelope *e, size_t bytes, size_t recipients)
+{
+	static char empty[1];
+	struct message_recipient *list = e->message.recipients;
+	char **field;
+
+	if (bytes > e->arena_size) {
+		free(e->arena);
+		e->arena_size = 0;
+		e->arena = malloc(bytes);
+		if (e->arena == NULL)
+			return RC_LATER;
+		e->arena_size = bytes;
+	}
+	if (recipients > e->recipients_size) {
+		list = realloc(list, recipients * sizeof *list);
+		if (list == NULL)
+			return RC_LATER;
+		e->recipients_size = recipients;
+	}
+	e->message = (struct message){ .file_fd = -1, .tls = -1, .recipients = list };
+	for (size_t i = 0; (field = string_field(&e->message, i)) != NULL; i++)
+		*field = empty;
+	for (size_t i = 0; i < recipients; i++)
+		list[i] = (struct message_recipient){ empty, empty, 0 };
+	return RC_OK;
+}
+
+/* The length in front of each string leaves room for the NUL behind it. */
+static char *
+view_string(struct cursor *c, char **arena)
+{
+	struct span s = get_string(c);
+	char *text = *arena;
+
+	memcpy(text, s.p != NULL ? s.p : "", s.len);
+	text[s.len] = '\0';
+	*arena = text + s.len + 1;
+	return text;
+}
+
+enum rc
+envelope_view(struct span bytes, struct envelope *out, size_t *used)
+{
+	struct cursor c = { bytes, false };
+	struct message *m = &out->message;
+	size_t count;
+	char **field, *arena;
+	enum rc rc = envelope_prepare(out, bytes.len + 8, MESSAGE_RECIPIENTS_MAX);
+
+	if (rc != RC_OK)
+		return rc;
+	arena = out->arena;
+	if (!decode_numbers(&c, m))
+		return RC_BAD;
+	for (size_t i = 0; !c.bad && (field = string_field(m, i)) != NULL; i++)
+		*field = view_string(&c, &arena);
+	count = (size_t)get_number(&c, 2);
+	if (c.bad || count == 0 || count > MESSAGE_RECIPIENTS_MAX)
+		return RC_BAD;
+	for (size_t i = 0; !c.bad && i < count; i++) {
+		m->recipients[i].address = view_string(&c, &arena);
+		m->recipients[i].orcpt = view_string(&c, &arena);
+		m->recipients[i].notify = (unsigned)get_number(&c, 1);
+	}
+	m->recipient_count = count;
+	rc = c.bad ? RC_BAD : decode_tags(&c, NULL);
 	*used = bytes.len - c.left.len;
 	return rc;
 }

@@ -78,4 +78,17 @@ void envelope_encode(const struct message *message, struct buf *out);
 /* The other way. RC_BAD when the bytes are not an envelope; *used is its length. Content is left empty. */
 MUST_CHECK enum rc envelope_decode(struct span bytes, struct message *out, size_t *used);
 
+/* An envelope that is only looked at: the strings lie in one block that serves for the next one, too. Begin with all
+ * zero. Tags are not kept. */
+struct envelope {
+	struct message message; /* not counted; good until the next call */
+	char *arena;
+	size_t arena_size, recipients_size;
+};
+void envelope_free(struct envelope *envelope);
+/* Makes room, and sets all strings empty; `message.recipients` has that many, of which none count yet. */
+MUST_CHECK enum rc envelope_prepare(struct envelope *envelope, size_t bytes, size_t recipients);
+/* As envelope_decode. */
+MUST_CHECK enum rc envelope_view(struct span bytes, struct envelope *out, size_t *used);
+
 #endif

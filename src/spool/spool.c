@@ -4,11 +4,11 @@
  * counts the records that entries point to, plus appends that are not yet durable. */
 #include "config.h"
 
+#include "spool/digest.h"
 #include "spool/spool_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,11 @@
 
 enum {
 	DISK_CHECK_MS = 2000,
-	COMPACT_MIN_SEGMENTS = 4
+	COMPACT_MIN_SEGMENTS = 4,
+	PROBE_MIN_MS = 1000,
+	PROBE_MAX_MS = 30000,
+	OUTCOME_ROOM =
+	    16 /* that part of a segment is for outcomes when no other segment could be made */
 };
 
 /* ------------------------------------------------------------------ open and close ------------ */
@@ -53,9 +57,16 @@ disk_done(struct worker_job *job)
 {
 	struct disk_job *disk = container_of(job, struct disk_job, job);
 
-	if (!disk->spool->closing)
-		timer_set(&disk->spool->disk_timer, DISK_CHECK_MS);
+	struct spool *spool = disk->spool;
+
 	free(disk);
+	if (spool->closing)
+		return;
+	timer_set(&spool->disk_timer, DISK_CHECK_MS);
+	if (spool->retire_later) {
+		spool->retire_later = false;
+		spool_tidy(spool);
+	}
 }
 
 static void
@@ -75,6 +86,8 @@ on_disk_timer(void *arg)
 	}
 	timer_set(&spool->disk_timer, DISK_CHECK_MS);
 }
+
+static void probe(void *arg);
 
 static enum rc
 open_directories(struct spool *spool, struct why *why)
@@ -122,8 +135,13 @@ spool_open(const struct spool_options *options, struct loop *loop, struct worker
 	spool->next_sequence = spool->next_generation = 1;
 	spool->directory = span_dup(span_of(options->directory));
 	timer_init(&spool->disk_timer, loop, on_disk_timer, spool);
+	timer_init(&spool->probe_timer, loop, probe, spool);
+	list_init(&spool->parked);
+	spool->limbo.fd = -1;
 	rc = spool->directory != NULL ? open_directories(spool, why)
 				      : why_set(why, RC_LATER, 0, "spool: out of memory");
+	if (rc == RC_OK)
+		work_open(&spool->work, spool->dirfd);
 	if (rc == RC_OK) {
 		spool->writer = writer_new(loop, spool->dirfd, spool->large_dirfd,
 		    options->disk != NULL ? options->disk : &disk_posix, options->threaded, why);
@@ -139,21 +157,46 @@ spool_open(const struct spool_options *options, struct loop *loop, struct worker
 	return RC_OK;
 }
 
+static void drop_parked(struct spool *spool);
+
+/* The end comes before the next probe: perhaps the disk works again, and a clean end makes no duplicates. */
+static void
+last_try(struct spool *spool)
+{
+	struct why why = WHY_EMPTY;
+
+	spool->writer = NULL;
+	if (spool->parked_count > 0)
+		spool->writer = writer_new(spool->loop, spool->dirfd, spool->large_dirfd,
+		    spool->options.disk != NULL ? spool->options.disk : &disk_posix, false, &why);
+	if (spool->writer == NULL)
+		return;
+	probe(spool);
+	while (loop_run_posted(spool->loop) > 0)
+		continue;
+	writer_free(spool->writer);
+}
+
 void
 spool_close(struct spool *spool)
 {
 	if (spool == NULL)
 		return;
 	timer_cancel(&spool->disk_timer);
+	timer_cancel(&spool->probe_timer);
 	spool->closing = true;
 	if (!spool->options.threaded)
 		(void)loop_run_posted(spool->loop); /* the writer works inside the loop */
 	writer_free(spool->writer);
 	/* Reports of finished appends wait in the loop and still point to segments. */
 	(void)loop_run_posted(spool->loop);
+	last_try(spool);
+	drop_parked(spool);
+	digest_finish(spool);
 	while (spool->oldest != NULL)
 		segment_unlink(spool, spool->oldest);
 	index_free(&spool->index);
+	work_close(&spool->work);
 	if (spool->lock_fd >= 0)
 		(void)close(spool->lock_fd);
 	if (spool->large_dirfd >= 0)
@@ -166,56 +209,6 @@ spool_close(struct spool *spool)
 
 /* ------------------------------------------------------------------ segments ------------------ */
 
-struct segment *
-segment_new(struct spool *spool, uint64_t generation, uint64_t size)
-{
-	struct segment *segment = calloc(1, sizeof *segment);
-
-	if (segment == NULL)
-		return NULL;
-	segment->generation = generation;
-	segment->size = size;
-	segment->used = SEGMENT_HEADER_SIZE;
-	segment->fd = -1;
-	segment->prev = spool->active;
-	if (spool->active != NULL)
-		spool->active->next = segment;
-	else
-		spool->oldest = segment;
-	spool->active = segment;
-	return segment;
-}
-
-void
-segment_unlink(struct spool *spool, struct segment *segment)
-{
-	if (segment->prev != NULL)
-		segment->prev->next = segment->next;
-	else
-		spool->oldest = segment->next;
-	if (segment->next != NULL)
-		segment->next->prev = segment->prev;
-	else
-		spool->active = segment->prev;
-	if (segment->fd >= 0)
-		(void)close(segment->fd);
-	free(segment);
-}
-
-void
-segment_hold(struct segment *segment, uint32_t payload)
-{
-	segment->live++;
-	segment->live_bytes += record_space(payload);
-}
-
-void
-segment_release(struct segment *segment, uint32_t payload)
-{
-	segment->live--;
-	segment->live_bytes -= record_space(payload);
-}
-
 /* Rolls over to a new segment; NULL when memory is out. */
 static struct segment *
 roll(struct spool *spool)
@@ -226,6 +219,8 @@ roll(struct spool *spool)
 	if (segment == NULL)
 		return NULL;
 	spool->next_generation++;
+	spool->digest_due = true;
+	crypto_random(&segment->stamp, sizeof segment->stamp);
 	if (spool->free_count > 0) { /* oldest first: see FREE in postrider-spool(5) */
 		segment->recycle = spool->free_files[0];
 		spool->free_count--;
@@ -241,7 +236,8 @@ spool_place(struct spool *spool, struct spool_write *write)
 	struct segment *segment = spool->active;
 	uint64_t space = record_space(write->header.size);
 
-	if (segment == NULL || segment->broken || segment->used + space > segment->size) {
+	if (segment == NULL || segment->broken || segment->full ||
+	    segment->used + space > segment->size) {
 		segment = roll(spool);
 		if (segment == NULL) { /* as in loop.c: no sane way on, and nothing is lost */
 			(void)fprintf(stderr, "postrider: out of memory for a spool segment\n");
@@ -280,15 +276,25 @@ write_free(struct spool_write *write)
 	free(write);
 }
 
+/* What failed is tried again with the next look at the disk. Until then nothing later is freed: the messages of a file
+ * that is still there would come back when the records that end them had gone. */
 static void
 retired(struct spool_write *write)
 {
 	struct spool *spool = write->owner;
 	struct segment *segment = write->segment;
 
-	if (write->rc != RC_OK)
-		log_line(LOG_LEVEL_WARNING, "spool", "%s", write->why.text);
-	else if (write->keep_file && segment->created && spool->free_count < FREE_FILES_MAX)
+	if (write->rc != RC_OK) {
+		if (!segment->retire_failed)
+			log_line(LOG_LEVEL_ERROR, "spool", "segment %llu cannot be freed: %s",
+			    (unsigned long long)segment->generation, write->why.text);
+		segment->retire_failed = true;
+		segment->retiring = false;
+		spool->retire_later = true;
+		write_free(write);
+		return;
+	}
+	if (write->keep_file && segment->created && spool->free_count < FREE_FILES_MAX)
 		spool->free_files[spool->free_count++] = segment->generation;
 	segment_unlink(spool, segment);
 	write_free(write);
@@ -307,7 +313,8 @@ retire_oldest(struct spool *spool)
 	write->kind = WRITE_RETIRE;
 	write->segment = segment;
 	write->owner = spool;
-	write->keep_file = !segment->broken && spool->free_count < FREE_FILES_MAX &&
+	write->keep_file = !segment->broken && !segment->damaged &&
+			   spool->free_count < FREE_FILES_MAX &&
 			   segment->size == spool->options.segment_bytes;
 	write->done = retired;
 	writer_submit(spool->writer, write);
@@ -319,13 +326,17 @@ spool_tidy(struct spool *spool)
 	uint64_t used = 0, live = 0, count = 0;
 	struct segment *oldest = spool->oldest;
 
-	if (spool->closing || oldest == NULL || oldest == spool->active || oldest->retiring)
+	/* While records wait that say what has become of messages, the older ones must stay. */
+	if (spool->closing || spool->failing || spool->reviving > 0)
+		return;
+	digest_next(spool);
+	if (oldest == NULL || oldest == spool->active || oldest->retiring || spool->retire_later)
 		return;
 	if (oldest->live == 0 && oldest->pending == 0) {
 		retire_oldest(spool);
 		return;
 	}
-	if (spool->compacting || oldest->pending > 0)
+	if (spool->compacting || oldest->stuck || oldest->pending > 0)
 		return;
 	for (struct segment *s = oldest; s != NULL; s = s->next) {
 		used += s->used;
@@ -339,6 +350,8 @@ spool_tidy(struct spool *spool)
 /* ------------------------------------------------------------------ appends ------------------- */
 
 struct append {
+	struct list node; /* in spool->parked */
+	bool revived;	  /* it failed, or waited, and is tried again */
 	struct spool_write *write;
 	struct spool *spool;
 	struct spool_entry *entry; /* NULL for "done": it is gone by then */
@@ -381,12 +394,184 @@ append_new(struct spool *spool, size_t pieces, spool_callback *callback, void *a
 	return append;
 }
 
+/* ------------------------------------------------------------------ failures ------------------ */
+
 static void
-note_failure(struct spool *spool, const struct spool_write *write)
+park(struct append *append)
 {
-	if (spool->broken.text[0] == '\0')
-		log_line(LOG_LEVEL_ERROR, "spool", "commit failed: %s", write->why.text);
-	spool->broken = write->why;
+	struct spool *spool = append->spool;
+
+	list_add_tail(&spool->parked, &append->node);
+	spool->parked_count++;
+}
+
+/* Not even tried: commits do not work now. Its place is one that no other record has. */
+static void
+park_new(struct append *append)
+{
+	append->write->segment = &append->spool->limbo;
+	append->write->offset = append->spool->limbo.used++;
+	park(append);
+}
+
+static void
+append_over(struct append *append, enum rc rc, const struct why *why)
+{
+	if (append->callback != NULL)
+		append->callback(append->arg, rc, why);
+	append_free(append);
+}
+
+static void
+release_all(struct append *append)
+{
+	for (size_t i = 0; i < ARRAY_LEN(append->release); i++)
+		if (append->release[i] != NULL)
+			segment_release(append->release[i], append->release_size[i]);
+}
+
+/* A state that a later one has replaced, or whose message has ended, must not come behind those. */
+static bool
+is_superseded(const struct append *append)
+{
+	const struct spool_write *write = append->write;
+	const struct spool_entry *entry = index_get(&append->spool->index, write->header.sequence);
+
+	return write->header.type == RECORD_STATE &&
+	       (entry == NULL || entry->state_segment != write->segment ||
+		   entry->state_offset != (uint32_t)write->offset);
+}
+
+static void
+revive_one(struct append *append)
+{
+	static const struct why none = WHY_EMPTY;
+	struct spool *spool = append->spool;
+	struct spool_write *write = append->write;
+	struct segment *before = write->segment;
+	struct spool_entry *entry;
+
+	if (is_superseded(append)) {
+		release_all(append);
+		append_over(append, RC_OK, &none);
+		return;
+	}
+	write->rc = RC_OK;
+	append->revived = true;
+	spool->reviving++;
+	spool_place(spool, write);
+	if (write->header.type != RECORD_STATE)
+		return;
+	entry = index_get(&spool->index, write->header.sequence);
+	segment_release(before, entry->state_size);
+	entry->state_segment = write->segment;
+	entry->state_offset = (uint32_t)write->offset;
+	segment_hold(entry->state_segment, entry->state_size);
+}
+
+static void
+recover(struct spool *spool)
+{
+	struct list again, *node;
+
+	spool->failing = false;
+	spool->probe_delay_ms = 0;
+	log_line(LOG_LEVEL_WARNING, "spool",
+	    "commits work again: mail is taken in; %zu records that waited are written now",
+	    spool->parked_count);
+	spool->parked_count = 0;
+	list_init(&again);
+	list_move_all(&again, &spool->parked);
+	while ((node = list_pop(&again)) != NULL)
+		revive_one(container_of(node, struct append, node));
+	spool_tidy(spool);
+}
+
+static void
+probe_later(struct spool *spool)
+{
+	spool->probe_delay_ms = spool->probe_delay_ms * 2;
+	if (spool->probe_delay_ms < PROBE_MIN_MS)
+		spool->probe_delay_ms = PROBE_MIN_MS;
+	if (spool->probe_delay_ms > PROBE_MAX_MS)
+		spool->probe_delay_ms = PROBE_MAX_MS;
+	timer_set(&spool->probe_timer, spool->probe_delay_ms);
+}
+
+static void
+probed(struct spool_write *write)
+{
+	struct spool *spool = write->owner;
+	enum rc rc = write->rc;
+
+	write->segment->pending--;
+	write_free(write);
+	if (rc == RC_OK)
+		recover(spool);
+	else if (!spool->closing)
+		probe_later(spool);
+}
+
+/* An end of no message: replay passes over it. A segment that failed takes nothing, so it goes to a new one. */
+static void
+probe(void *arg)
+{
+	struct spool *spool = arg;
+	struct spool_write *write = write_new(0);
+
+	if (write == NULL) {
+		probe_later(spool);
+		return;
+	}
+	write->kind = WRITE_RECORD;
+	write->header.type = RECORD_DONE;
+	write->owner = spool;
+	write->done = probed;
+	spool_place(spool, write);
+}
+
+void
+spool_fail(struct spool *spool, const struct why *why)
+{
+	spool->failures++;
+	if (spool->failing)
+		return;
+	spool->failing = true;
+	spool->failure = *why;
+	log_line(LOG_LEVEL_ERROR, "spool",
+	    "commit failed: %s: the segment is given up, and no mail is taken in until another "
+	    "works",
+	    why->text);
+	if (!spool->closing)
+		probe(spool);
+}
+
+static void
+drop_parked(struct spool *spool)
+{
+	struct why why = WHY_EMPTY;
+	struct list *node;
+
+	if (spool->parked_count > 0)
+		log_line(LOG_LEVEL_ERROR, "spool",
+		    "%zu outcomes could not be stored: after the next start these messages are "
+		    "tried "
+		    "again",
+		    spool->parked_count);
+	(void)why_set(&why, RC_LATER, 0, "spool: closed");
+	while ((node = list_pop(&spool->parked)) != NULL)
+		append_over(container_of(node, struct append, node), RC_LATER, &why);
+	spool->parked_count = 0;
+}
+
+/* What a client is told that its mail could not be stored. */
+static void
+set_reply(struct why *why)
+{
+	if (why->err == ENOSPC || why->err == EDQUOT || why->err == EFBIG)
+		(void)why_set(why, RC_LATER, 452, "4.3.1 Insufficient system storage");
+	else
+		(void)why_set(why, RC_LATER, 451, "4.3.0 Mail cannot be stored now");
 }
 
 static void
@@ -394,19 +579,23 @@ append_finish(struct spool_write *write)
 {
 	struct append *append = write->owner;
 	struct spool *spool = append->spool;
+	struct why why = write->why;
 
 	write->segment->pending--;
+	if (append->revived)
+		spool->reviving--;
+	append->revived = false;
 	if (write->rc != RC_OK) {
-		note_failure(spool, write);
+		spool_fail(spool, &write->why);
+		if (append->message == NULL) { /* what has become of a message: not to be lost */
+			park(append);
+			return;
+		}
+		set_reply(&why);
 	} else {
-		spool->broken.text[0] = '\0';
-		for (size_t i = 0; i < ARRAY_LEN(append->release); i++)
-			if (append->release[i] != NULL)
-				segment_release(append->release[i], append->release_size[i]);
+		release_all(append);
 	}
-	if (append->callback != NULL)
-		append->callback(append->arg, write->rc, &write->why);
-	append_free(append);
+	append_over(append, write->rc, &why);
 	spool_tidy(spool);
 }
 
@@ -421,7 +610,26 @@ append_submit(struct append *append, enum record_type type, uint64_t sequence, u
 	write->header.size = (uint32_t)size;
 	write->owner = append;
 	write->done = append_finish;
-	spool_place(append->spool, write);
+	if (append->spool->failing)
+		park_new(append);
+	else
+		spool_place(append->spool, write);
+}
+
+/* Its record may be on disk, although the client is told that it is not: a restart must not find it. */
+static void
+void_message(struct spool *spool, const struct spool_entry *entry)
+{
+	struct append *append = append_new(spool, 0, NULL, NULL);
+
+	if (append == NULL) {
+		log_line(LOG_LEVEL_ERROR, "spool",
+		    "message %llu was refused, and that cannot be recorded: a restart may find it",
+		    (unsigned long long)entry->sequence);
+		return;
+	}
+	append->write->drop_large = entry->large;
+	append_submit(append, RECORD_DONE, entry->sequence, 0);
 }
 
 /* A message whose commit failed is out of the spool again. */
@@ -434,6 +642,7 @@ message_committed(void *arg, enum rc rc, const struct why *why)
 	if (rc != RC_OK) {
 		segment_release(entry->segment, entry->size);
 		index_del(&append->spool->index, entry->sequence);
+		void_message(append->spool, entry);
 		entry->segment = NULL;
 	}
 	append->user_callback(append->user_arg, rc, why);
@@ -453,6 +662,20 @@ fill_large(struct append *append, const struct message *message)
 	append->write->large_name = message->file_name;
 }
 
+/* Whether a message may have its place, when a disk that is nearly full may have no other segment: outcomes of what is
+ * in the queue go first, since without them nothing is ever freed. */
+static bool
+has_room(const struct spool *spool, uint64_t payload)
+{
+	const struct segment *active = spool->active;
+
+	if (spool->free_count > 0 ||
+	    spool->disk_free >= spool->options.segment_bytes + spool->options.reserve_bytes)
+		return true;
+	return active != NULL && !active->broken && !active->full &&
+	       active->used + record_space(payload) + active->size / OUTCOME_ROOM <= active->size;
+}
+
 enum rc
 spool_append_message(struct spool *spool, struct spool_entry *entry, struct message *message,
     spool_callback *callback, void *arg, struct why *why)
@@ -463,6 +686,12 @@ spool_append_message(struct spool *spool, struct spool_entry *entry, struct mess
 
 	if (append == NULL)
 		return why_set(why, RC_LATER, 451, "out of memory");
+	if (spool->failing) {
+		append_free(append);
+		*why = spool->failure;
+		set_reply(why);
+		return RC_LATER;
+	}
 	envelope_encode(message, &append->owned);
 	if (large)
 		fill_large(append, message);
@@ -479,6 +708,11 @@ spool_append_message(struct spool *spool, struct spool_entry *entry, struct mess
 			index_del(&spool->index, entry->sequence);
 		append_free(append);
 		return why_set(why, RC_LATER, 451, "message does not fit the spool");
+	}
+	if (!has_room(spool, size)) {
+		index_del(&spool->index, entry->sequence);
+		append_free(append);
+		return why_set(why, RC_LATER, 452, "4.3.1 Insufficient system storage");
 	}
 	spool->next_sequence++;
 	append->entry = entry;
@@ -549,6 +783,11 @@ spool_set_reserve(struct spool *spool, uint64_t reserve_bytes)
 enum rc
 spool_accepts(struct spool *spool, struct why *why)
 {
+	if (spool->failing) {
+		*why = spool->failure;
+		set_reply(why);
+		return RC_LATER;
+	}
 	if (spool->disk_free < spool->options.reserve_bytes)
 		return why_set(why, RC_LATER, 452, "4.3.1 Insufficient system storage");
 	return RC_OK;
@@ -577,6 +816,35 @@ spool_large_discard(struct spool *spool, const char *name)
 	(void)unlinkat(spool->large_dirfd, name, 0);
 }
 
+enum rc
+spool_replay(struct spool *spool, const struct spool_replay_ops *ops, void *arg,
+    struct spool_replay_report *report, struct why *why)
+{
+	enum rc rc = replay_run(spool, ops, arg, report, why);
+
+	if (rc == RC_OK)
+		spool_tidy(spool);
+	return rc;
+}
+
+unsigned
+spool_work_begin(struct spool *spool, uint64_t sequence)
+{
+	return work_begin(&spool->work, sequence);
+}
+
+void
+spool_work_end(struct spool *spool, unsigned slot)
+{
+	work_end(&spool->work, slot);
+}
+
+void
+spool_note_fault(void)
+{
+	work_note_fault();
+}
+
 struct spool_entry *
 spool_find(const struct spool *spool, uint64_t sequence)
 {
@@ -589,7 +857,12 @@ spool_stats(const struct spool *spool, struct spool_stats *out)
 	*out = (struct spool_stats){ .messages = spool->index.len,
 		.appends = spool->appends,
 		.syncs = writer_syncs(spool->writer),
+		.failing = spool->failing,
+		.failures = spool->failures,
+		.parked = spool->parked_count,
 		.disk_free = spool->disk_free };
+	if (spool->failing)
+		out->failure = spool->failure.text;
 	for (const struct segment *s = spool->oldest; s != NULL; s = s->next) {
 		out->segments++;
 		out->segment_bytes += s->size;

@@ -32,6 +32,7 @@ struct spool_options {
 	uint64_t reserve_bytes;
 	bool threaded;		     /* false: writes happen in a message posted to the loop */
 	const struct disk_ops *disk; /* NULL: disk_posix */
+	bool no_digests;	     /* replay reads every record */
 };
 
 /* A live message's place in the log; part of the queue's message object. Fields are the spool's. */
@@ -46,15 +47,23 @@ struct spool_entry {
 
 /* What replay tells. All calls come from within spool_replay. */
 struct spool_replay_ops {
-	/* A message; the envelope is borrowed. Returns its entry, to be filled by the spool, or NULL to give
+	/* A message; the envelope is borrowed, and from a digest it has no more than id, times, `notice`, account and
+	 * the domains of the recipients ("@domain"). Returns its entry, to be filled by the spool, or NULL to give
 	 * it up (out of memory: replay fails). */
 	struct spool_entry *(*on_message)(void *arg, const struct message *envelope);
 	void (*on_state)(void *arg, struct spool_entry *entry, struct span state);
 	void (*on_done)(void *arg, struct spool_entry *entry); /* the entry may be freed */
+	/* After all others: something was done to this message when the process died of a fault, and so it was
+	 * the time before. May be NULL. */
+	void (*on_poison)(void *arg, struct spool_entry *entry);
+	/* Bytes, or (to == from) a whole file, that make no sense. NULL: goes to the log. */
+	void (*on_damage)(
+	    void *arg, const char *name, uint64_t from, uint64_t to, const char *text);
 };
 
 struct spool_replay_report {
-	uint64_t segments, messages, live, bytes;
+	uint64_t segments, digests, messages, live, bytes;
+	uint64_t poisoned; /* messages told to on_poison */
 	uint64_t
 	    damaged; /* places where bytes did not make sense before the end of what was written */
 	int64_t took_ms;
@@ -71,7 +80,9 @@ MUST_CHECK enum rc spool_replay(struct spool *spool, const struct spool_replay_o
 /* Waits for what is under way; the callbacks of finished appends run when the loop is freed. */
 void spool_close(struct spool *spool);
 
-/* rc is RC_OK when the record is durable. */
+/* rc is RC_OK when the record is durable. A message that is refused is not in the spool: should its record have
+ * reached the disk all the same, the next record that can be written takes it back. States and ends are never
+ * refused: they wait until commits work, and fail at spool_close only. */
 typedef void spool_callback(void *arg, enum rc rc, const struct why *why);
 
 /* RC_OK: the callback will come. RC_LATER: it will not (out of memory, broken spool, disk below its
@@ -89,12 +100,20 @@ MUST_CHECK enum rc spool_append_done(
 
 /* Read a message back on a worker. The callback gets one reference, or NULL with why. RC_LATER: it will not
  * come. */
+/* why->code is 554 when trying again is of no use: what is on disk is damaged, cannot be read, or is missing. */
 typedef void spool_load_callback(void *arg, struct message *message, const struct why *why);
 MUST_CHECK enum rc spool_load(
     struct spool *spool, const struct spool_entry *entry, spool_load_callback *callback, void *arg);
 
 /* The live message of that number, committed or still on its way to the disk; NULL: none. */
 struct spool_entry *spool_find(const struct spool *spool, uint64_t sequence);
+
+/* Says that something is done to this message from now on, until spool_work_end with what was returned: when it is what
+ * the process dies of, twice, the replay tells (on_poison). Core loop only; cheap. */
+unsigned spool_work_begin(struct spool *spool, uint64_t sequence);
+void spool_work_end(struct spool *spool, unsigned slot);
+/* The process is about to die of a fault. Async-signal-safe. */
+void spool_note_fault(void);
 
 /* From now on. */
 void spool_set_reserve(struct spool *spool, uint64_t reserve_bytes);
@@ -110,6 +129,10 @@ void spool_large_discard(struct spool *spool, const char *name);
 
 struct spool_stats {
 	uint64_t segments, segment_bytes, live_bytes, messages, appends, syncs, disk_free;
+	uint64_t failures;   /* commits that failed since the start */
+	uint64_t parked;     /* outcomes that wait for commits to work again */
+	bool failing;	     /* no mail is taken in */
+	const char *failure; /* why; borrowed, or NULL */
 };
 void spool_stats(const struct spool *spool, struct spool_stats *out);
 

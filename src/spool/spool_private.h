@@ -3,6 +3,7 @@
 #define SPOOL_SPOOL_PRIVATE_H
 
 #include "spool/index.h"
+#include "spool/work.h"
 #include "spool/writer.h"
 
 enum {
@@ -22,12 +23,26 @@ struct spool {
 	uint64_t
 	    free_files[FREE_FILES_MAX]; /* generations whose files wait for reuse, oldest first */
 	size_t free_count;
-	bool compacting;
-	bool closing; /* nothing new is taken */
+	bool compacting, digesting;
+	bool retire_later; /* freeing failed: with the next look at the disk */
+	bool digest_due;   /* there may be a complete segment without one */
+	bool read_only;	   /* a command looks: nothing is made, removed or written */
+	bool closing;	   /* nothing new is taken */
 	struct timer disk_timer;
 	_Atomic uint64_t disk_free;
-	struct why broken; /* text of the last failed commit, "" when all is well */
 	uint64_t appends;
+	struct work work; /* what is under way, for the case of a crash */
+
+	/* After a failed commit nothing is taken in until a probe, in a segment of its own, has come through. What
+	 * must not be lost meanwhile (states, ends) waits in `parked`, in its order; its place is `limbo`. */
+	bool failing;
+	uint64_t failures;  /* commits that failed since the start */
+	struct why failure; /* of the first one since it worked */
+	struct list parked; /* appends */
+	size_t parked_count, reviving;
+	struct segment limbo;
+	struct timer probe_timer;
+	int64_t probe_delay_ms;
 };
 
 struct segment *segment_new(struct spool *spool, uint64_t generation, uint64_t size);
@@ -44,8 +59,19 @@ void segment_release(struct segment *segment, uint32_t payload);
 /* Free what can be freed, start a compaction when it pays. */
 void spool_tidy(struct spool *spool);
 
+/* A commit failed: take nothing in, probe. */
+void spool_fail(struct spool *spool, const struct why *why);
+
 struct spool_write *write_new(size_t pieces); /* NULL: out of memory */
 void write_free(struct spool_write *write);
+
+/* replay.c */
+MUST_CHECK enum rc replay_run(struct spool *spool, const struct spool_replay_ops *ops, void *arg,
+    struct spool_replay_report *report, struct why *why);
+
+/* read.c: one reference in *out; why->code as spool_load_callback has it. Blocks; any thread. */
+MUST_CHECK enum rc message_read(const struct spool *spool, const struct segment *segment,
+    const struct spool_entry *entry, struct message **out, struct why *why);
 
 /* compact.c */
 void compact_start(struct spool *spool, struct segment *segment);

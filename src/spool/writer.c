@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "util/crc32c.h"
+#include "util/fault.h"
 
 enum {
 	IOV_BATCH = 512
@@ -47,25 +47,29 @@ posix_sync_dir(int dirfd)
 
 const struct disk_ops disk_posix = { pwritev, fdatasync, posix_sync_dir };
 
-void
-segment_name(uint64_t generation, const char *suffix, char out[SEGMENT_NAME_LEN])
-{
-	(void)snprintf(out, SEGMENT_NAME_LEN, "%016" PRIx64 ".%s", generation, suffix);
-}
-
 /* ------------------------------------------------------------------ one segment --------------- */
 
 static enum rc
 pwrite_all(struct writer *w, int fd, struct iovec *iov, int count, off_t at, struct why *why)
 {
 	while (count > 0) {
-		ssize_t n = w->disk->pwritev(fd, iov, count < IOV_MAX ? count : IOV_MAX, at);
+		int fault = fault_point("write");
+		struct iovec part = { iov->iov_base, (iov->iov_len + 1) / 2 };
+		ssize_t n = -1;
 
+		if (fault > 0)
+			errno = fault;
+		else if (fault == FAULT_SHORT)
+			n = w->disk->pwritev(fd, &part, 1, at);
+		else
+			n = w->disk->pwritev(fd, iov, count < IOV_MAX ? count : IOV_MAX, at);
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
 			return why_errno(why, errno, "spool: write");
 		}
+		if (n == 0) /* no file system should: and it must not become an endless loop */
+			return why_errno(why, ENOSPC, "spool: write");
 		at += n;
 		while (count > 0 && (size_t)n >= iov->iov_len) {
 			n -= (ssize_t)iov->iov_len;
@@ -80,35 +84,65 @@ pwrite_all(struct writer *w, int fd, struct iovec *iov, int count, off_t at, str
 	return RC_OK;
 }
 
+/* The calls below that fail with errno, or as a test wants. */
+static bool
+fails(const char *point)
+{
+	int fault = fault_point(point);
+
+	if (fault > 0)
+		errno = fault;
+	return fault != 0;
+}
+
 /* A reused file gets its new header before its new name: at no moment does a file with a segment's name hold
  * records of another generation that could be taken for its own. */
 static enum rc
-segment_create(struct writer *w, struct segment *segment, struct why *why)
+segment_fill(struct writer *w, struct segment *segment, const char *from, struct why *why)
 {
 	unsigned char header[SEGMENT_HEADER_SIZE];
 	struct iovec iov = { header, sizeof header };
+	int err = fault_point("segment.allocate");
+
+	if (err == 0)
+		err = posix_fallocate(segment->fd, 0, (off_t)segment->size);
+	if (err != 0)
+		return why_errno(why, err, "spool: %s", from);
+	segment_header_encode(segment->generation, segment->size, segment->stamp, header);
+	if (pwrite_all(w, segment->fd, &iov, 1, 0, why) != RC_OK)
+		return RC_LATER;
+	if (fails("segment.sync") || w->disk->fdatasync(segment->fd) != 0)
+		return why_errno(why, errno, "spool: %s: sync", from);
+	return RC_OK;
+}
+
+static enum rc
+segment_create(struct writer *w, struct segment *segment, struct why *why)
+{
 	char from[SEGMENT_NAME_LEN], to[SEGMENT_NAME_LEN];
 	bool reuse = segment->recycle != 0;
-	int err;
+	enum rc rc;
 
 	segment_name(reuse ? segment->recycle : segment->generation, reuse ? "free" : "new", from);
 	segment_name(segment->generation, "seg", to);
-	segment->fd = openat(w->dirfd, from, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	segment->fd = fails("segment.open")
+			  ? -1
+			  : openat(w->dirfd, from, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (segment->fd < 0)
 		return why_errno(why, errno, "spool: %s", from);
-	err = posix_fallocate(segment->fd, 0, (off_t)segment->size);
-	if (err != 0)
-		return why_errno(why, err, "spool: %s", from);
-	segment_header_encode(segment->generation, segment->size, header);
-	if (pwrite_all(w, segment->fd, &iov, 1, 0, why) != RC_OK)
-		return RC_LATER;
-	if (w->disk->fdatasync(segment->fd) != 0)
-		return why_errno(why, errno, "spool: %s: sync", from);
-	if (renameat(w->dirfd, from, w->dirfd, to) != 0)
-		return why_errno(why, errno, "spool: %s: rename", from);
-	if (w->disk->sync_dir(w->dirfd) != 0)
-		return why_errno(why, errno, "spool: sync of the directory");
+	rc = segment_fill(w, segment, from, why);
+	if (rc == RC_OK && (fails("segment.rename") || renameat(w->dirfd, from, w->dirfd, to) != 0))
+		rc = why_errno(why, errno, "spool: %s: rename", from);
+	if (rc != RC_OK) {
+		/* What was allocated for it must not fill the disk; a file for reuse has its space already. */
+		if (!reuse)
+			(void)unlinkat(w->dirfd, from, 0);
+		return rc;
+	}
 	segment->created = true;
+	if (fails("segment.sync_dir") || w->disk->sync_dir(w->dirfd) != 0)
+		return why_errno(why, errno, "spool: sync of the directory");
+	(void)fault_point("segment.ready");
 	return RC_OK;
 }
 
@@ -122,15 +156,23 @@ segment_retire(struct writer *w, struct spool_write *write)
 	if (segment->fd >= 0)
 		(void)close(segment->fd);
 	segment->fd = -1;
+	(void)fault_point("retire");
+	segment_name(segment->generation, DIGEST_SUFFIX, from);
+	(void)unlinkat(w->dirfd, from, 0);
 	segment_name(segment->generation, "seg", from);
-	segment_name(segment->generation, "free", to);
+	segment_name(segment->generation, segment->damaged ? "bad" : "free", to);
 	if (segment->created)
-		failed = write->keep_file ? renameat(w->dirfd, from, w->dirfd, to)
-					  : unlinkat(w->dirfd, from, 0);
+		failed = fails("retire.rename") ? -1
+			 : write->keep_file || segment->damaged
+			     ? renameat(w->dirfd, from, w->dirfd, to)
+			     : unlinkat(w->dirfd, from, 0);
+	if (failed != 0 && errno == ENOENT && segment->retire_failed)
+		failed = 0; /* it was done the time before, and only the sync failed */
 	write->rc = failed != 0 ? why_errno(&write->why, errno, "spool: %s", from) : RC_OK;
 	/* In order, before a later segment goes: what says "done" outlives what it speaks of. */
-	if (w->disk->sync_dir(w->dirfd) != 0)
+	if (fails("retire.sync_dir") || w->disk->sync_dir(w->dirfd) != 0)
 		write->rc = why_errno(&write->why, errno, "spool: sync of the directory");
+	(void)fault_point("retire.done");
 }
 
 /* ------------------------------------------------------------------ a batch ------------------- */
@@ -140,12 +182,13 @@ name_large(struct writer *w, struct spool_write *write)
 {
 	char name[SEGMENT_NAME_LEN];
 
-	if (w->disk->fdatasync(write->large_fd) != 0)
+	if (fails("large.sync") || w->disk->fdatasync(write->large_fd) != 0)
 		return why_errno(&write->why, errno, "spool: large message: sync");
 	segment_name(write->header.sequence, "body", name);
-	if (renameat(w->large_dirfd, write->large_name, w->large_dirfd, name) != 0)
+	if (fails("large.rename") ||
+	    renameat(w->large_dirfd, write->large_name, w->large_dirfd, name) != 0)
 		return why_errno(&write->why, errno, "spool: large message: rename");
-	if (w->disk->sync_dir(w->large_dirfd) != 0)
+	if (fails("large.sync_dir") || w->disk->sync_dir(w->large_dirfd) != 0)
 		return why_errno(&write->why, errno, "spool: large message: sync of the directory");
 	return RC_OK;
 }
@@ -202,8 +245,9 @@ write_run(struct writer *w, struct spool_write *first, struct spool_write *end)
 		if (rc == RC_OK)
 			rc = pwrite_all(w, segment->fd, iov, (int)n, (off_t)start->offset, &why);
 	}
-	if (rc == RC_OK && w->disk->fdatasync(segment->fd) != 0)
+	if (rc == RC_OK && (fails("sync") || w->disk->fdatasync(segment->fd) != 0))
 		rc = why_errno(&why, errno, "spool: sync");
+	(void)fault_point("synced");
 	w->syncs++;
 	if (rc != RC_OK)
 		segment->broken = true;
@@ -245,6 +289,7 @@ write_batch(struct writer *w, struct spool_write *first)
 			if (run->large_fd >= 0 && run->header.type == RECORD_DONE)
 				run->rc = RC_LATER;
 			if (run->drop_large && run->rc == RC_OK) {
+				(void)fault_point("large.drop");
 				segment_name(run->header.sequence, "body", name);
 				(void)unlinkat(w->large_dirfd, name, 0);
 			}

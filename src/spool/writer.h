@@ -16,11 +16,18 @@ struct segment {
 	uint64_t used; /* next free offset: the core's */
 	uint64_t live; /* records that are still needed */
 	uint64_t live_bytes;
-	unsigned pending;    /* requests and loads that use it */
-	int fd;		     /* the writer opens it before its first record; replay for old ones */
-	bool created;	     /* writer's: the file is there */
+	unsigned pending; /* requests and loads that use it */
+	int fd;		  /* the writer opens it before its first record; replay for old ones */
+	uint64_t stamp;	  /* random: no other use of a file has the same */
+	bool created;	  /* writer's: the file is there */
+	bool full;	  /* core's: takes no more records, whatever room there is */
+	bool
+	    damaged; /* replay's: the file is kept for the operator when it is not needed any more */
+	bool stuck;  /* core's: it cannot be emptied: what it holds cannot be read */
+	bool digested; /* core's: its digest is on disk or being made, or there will be none */
 	_Atomic bool broken; /* writer's: a write or sync failed, nothing more goes in */
 	bool retiring;	     /* core's */
+	bool retire_failed;  /* core's: it was tried before, and a part of it may be done */
 	uint64_t recycle;    /* generation of the free file to reuse, 0: a new file */
 	struct segment *next, *prev;
 };
@@ -57,6 +64,8 @@ struct writer *writer_new(struct loop *core, int dirfd, int large_dirfd,
 void writer_free(struct writer *writer); /* finishes what waits */
 void writer_submit(struct writer *writer, struct spool_write *write);
 uint64_t writer_syncs(const struct writer *writer);
+
+#define DIGEST_SUFFIX "idx"
 
 /* "000000000000002a.seg" */
 #define SEGMENT_NAME_LEN 32

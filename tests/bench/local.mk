@@ -7,3 +7,7 @@ tests_bench_smtp_sink_LDADD = $(BENCH_LIBS)
 tests_bench_smtp_load_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bench_smtp_sink_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 EXTRA_DIST += tests/bench/bench.h
+# A queue of any size on disk, and the time a start needs for it.
+check_PROGRAMS += tests/bench/spool_fill
+tests_bench_spool_fill_LDADD = src/spool/libpr_spool.a src/net/libpr_net.a $(L_CONFIG) \
+	$(LIBEVENT_LIBS)

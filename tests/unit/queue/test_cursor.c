@@ -40,7 +40,7 @@ setup(void **state)
 	static struct world w;
 	struct why why = WHY_EMPTY;
 	struct config_errors errors = { NULL, 0, 0 };
-	struct spool_options spool = { w.dir, 1 << 20, 0, false, NULL };
+	struct spool_options spool = { .directory = w.dir, .segment_bytes = 1 << 20 };
 	struct queue_options options = { 0 };
 
 	(void)snprintf(w.dir, sizeof w.dir, "/tmp/postrider-cursor.XXXXXX");

@@ -72,9 +72,9 @@ test_jitter(void **state)
 /* ------------------------------------------------------------------ state --------------------- */
 
 static const struct recipient_state three[] = {
-	{ true, 1, 0 },
-	{ false, 0, 1728082894123 },
-	{ false, 65535, INT64_MAX },
+	{ true, false, 1, 0 },
+	{ false, false, 0, 1728082894123 },
+	{ false, true, 65535, INT64_MAX },
 };
 
 static void

@@ -14,183 +14,7 @@
 #include <unistd.h>
 
 #include "spool/format.h"
-#include "spool/spool.h"
-
-enum {
-	SEGMENT = 1 << 20
-};
-
-struct item {
-	struct spool_entry entry;
-	char subject[32]; /* the recipient, as a mark */
-	char state[64];
-	bool acknowledged, done, failed;
-};
-
-struct world {
-	char dir[64];
-	struct loop *loop;
-	struct worker_pool *workers;
-	struct spool *spool;
-	struct spool_replay_report report;
-	struct item *found;
-	size_t found_count;
-};
-
-static int fail_syncs; /* how many of the next syncs fail */
-
-static int
-flaky_sync(int fd)
-{
-	if (fail_syncs > 0) {
-		fail_syncs--;
-		errno = EIO;
-		return -1;
-	}
-	return fdatasync(fd);
-}
-
-static int
-plain_sync_dir(int fd)
-{
-	return fsync(fd);
-}
-
-static const struct disk_ops flaky_disk = { pwritev, flaky_sync, plain_sync_dir };
-
-static struct spool_entry *
-on_message(void *arg, const struct message *envelope)
-{
-	struct world *w = arg;
-	struct item *item = &w->found[w->found_count++];
-
-	*item = (struct item){ 0 };
-	(void)snprintf(item->subject, sizeof item->subject, "%s", envelope->recipients[0].address);
-	return &item->entry;
-}
-
-static void
-on_state(void *arg, struct spool_entry *entry, struct span state)
-{
-	struct item *item = container_of(entry, struct item, entry);
-
-	(void)arg;
-	assert_true(span_copy(state, item->state, sizeof item->state));
-}
-
-static void
-on_done(void *arg, struct spool_entry *entry)
-{
-	(void)arg;
-	container_of(entry, struct item, entry)->done = true;
-}
-
-static const struct spool_replay_ops replay_ops = { on_message, on_state, on_done };
-
-static void
-open_world(struct world *w)
-{
-	struct spool_options options = { w->dir, SEGMENT, 0, false, &flaky_disk };
-	struct why why = WHY_EMPTY;
-
-	w->loop = loop_new_manual("core");
-	w->workers = worker_pool_new(0, 100, &why);
-	w->found = calloc(20000, sizeof *w->found);
-	w->found_count = 0;
-	assert_rc(spool_open(&options, w->loop, w->workers, &w->spool, &why), RC_OK);
-	assert_rc(spool_replay(w->spool, &replay_ops, w, &w->report, &why), RC_OK);
-}
-
-static void
-settle(struct world *w)
-{
-	while (loop_step(w->loop) > 0)
-		continue;
-}
-
-static void
-close_world(struct world *w)
-{
-	settle(w);
-	spool_close(w->spool);
-	loop_free(w->loop);
-	worker_pool_free(w->workers);
-	free(w->found);
-}
-
-/* As after kill -9: what the writer has not written stays unwritten. */
-static void
-restart(struct world *w)
-{
-	close_world(w);
-	open_world(w);
-}
-
-static int
-setup(void **state)
-{
-	struct world *w = calloc(1, sizeof *w);
-
-	(void)snprintf(w->dir, sizeof w->dir, "/tmp/postrider-test-XXXXXX");
-	if (mkdtemp(w->dir) == NULL)
-		return -1;
-	fail_syncs = 0;
-	open_world(w);
-	*state = w;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct world *w = *state;
-	char command[128];
-
-	close_world(w);
-	(void)snprintf(command, sizeof command, "rm -r '%s'", w->dir);
-	free(w);
-	return system(command);
-}
-
-static struct message *
-make_message(const char *mark, size_t body)
-{
-	struct message *m = message_new();
-	char *text = malloc(body + 64);
-
-	m->pieces = calloc(2, sizeof *m->pieces);
-	memset(text, 'x', body + 64);
-	m->pieces[0] = SPAN_LIT("Subject: t\r\n\r\n");
-	m->pieces[1] = span_make(text, body);
-	m->piece_count = 2;
-	m->size = m->pieces[0].len + body;
-	assert_rc(message_own(m, text), RC_OK);
-	assert_rc(message_set(&m->sender, SPAN_LIT("a@example.com")), RC_OK);
-	assert_rc(message_add_recipient(m, span_of(mark), SPAN_EMPTY, 0), RC_OK);
-	assert_rc(message_add_tag(m, SPAN_LIT("k"), SPAN_LIT("v")), RC_OK);
-	return m;
-}
-
-static void
-on_commit(void *arg, enum rc rc, const struct why *why)
-{
-	struct item *item = arg;
-
-	(void)why;
-	item->acknowledged = rc == RC_OK;
-	item->failed = rc != RC_OK;
-}
-
-static void
-append(struct world *w, struct item *item, const char *mark, size_t body)
-{
-	struct message *m = make_message(mark, body);
-	struct why why = WHY_EMPTY;
-
-	*item = (struct item){ 0 };
-	assert_rc(spool_append_message(w->spool, &item->entry, m, on_commit, item, &why), RC_OK);
-	message_unref(m);
-}
+#include "unit/spool/world.h"
 
 static void
 test_nothing_is_acknowledged_before_the_sync(void **state)
@@ -231,21 +55,6 @@ test_state_and_done_survive(void **state)
 	assert_true(w->found[0].done);
 	assert_string_equal(w->found[1].state, "new");
 	assert_string_equal(w->found[2].state, "");
-}
-
-struct loaded {
-	struct message *message;
-	bool called;
-};
-
-static void
-on_loaded(void *arg, struct message *message, const struct why *why)
-{
-	struct loaded *loaded = arg;
-
-	(void)why;
-	loaded->called = true;
-	loaded->message = message;
 }
 
 static void
@@ -299,19 +108,6 @@ test_failed_sync_acknowledges_nobody_and_heals(void **state)
 		if (i + 1 == w->found_count)
 			assert_int_equal(seen, 2);
 	}
-}
-
-static size_t
-count_files(const char *dir, const char *suffix)
-{
-	DIR *d = opendir(dir);
-	struct dirent *entry;
-	size_t count = 0;
-
-	while ((entry = readdir(d)) != NULL)
-		count += span_iends(span_of(entry->d_name), span_of(suffix));
-	(void)closedir(d);
-	return count;
 }
 
 static void
@@ -466,7 +262,7 @@ static void
 test_second_daemon_is_refused(void **state)
 {
 	struct world *w = *state;
-	struct spool_options options = { w->dir, SEGMENT, 0, false, NULL };
+	struct spool_options options = { .directory = w->dir, .segment_bytes = SEGMENT };
 	struct why why = WHY_EMPTY;
 	struct spool *second;
 
@@ -478,7 +274,9 @@ static void
 test_full_disk_refuses_with_452(void **state)
 {
 	struct world *w = *state;
-	struct spool_options options = { w->dir, SEGMENT, UINT64_MAX, false, NULL };
+	struct spool_options options = {
+		.directory = w->dir, .segment_bytes = SEGMENT, .reserve_bytes = UINT64_MAX
+	};
 	struct why why = WHY_EMPTY;
 
 	spool_close(w->spool);
@@ -534,24 +332,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    test_nothing_is_acknowledged_before_the_sync, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_state_and_done_survive, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_load_gives_the_same_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_failed_sync_acknowledges_nobody_and_heals, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_segments_are_freed_and_reused, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_an_old_message_moves_on_and_keeps_its_state, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_a_state_in_front_of_its_moved_message_counts, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_damage_does_not_hide_what_lies_behind, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_cut_record_is_not_there, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_foreign_files_do_not_matter, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_second_daemon_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_full_disk_refuses_with_452, setup, teardown),
+		BOTH(test_nothing_is_acknowledged_before_the_sync),
+		BOTH(test_state_and_done_survive),
+		BOTH(test_load_gives_the_same_bytes),
+		BOTH(test_failed_sync_acknowledges_nobody_and_heals),
+		BOTH(test_segments_are_freed_and_reused),
+		BOTH(test_an_old_message_moves_on_and_keeps_its_state),
+		BOTH(test_a_state_in_front_of_its_moved_message_counts),
+		{ "test_damage_does_not_hide_what_lies_behind",
+		    test_damage_does_not_hide_what_lies_behind, setup_records, teardown, NULL },
+		{ "test_a_cut_record_is_not_there", test_a_cut_record_is_not_there, setup_records,
+		    teardown, NULL },
+		BOTH(test_foreign_files_do_not_matter),
+		BOTH(test_second_daemon_is_refused),
+		BOTH(test_full_disk_refuses_with_452),
 	};
 
 	return cmocka_run_group_tests_name("spool", tests, NULL, NULL);

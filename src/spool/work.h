@@ -1,0 +1,42 @@
+/* spool/work.h - which messages were under way when the process died.
+ *
+ * A small file in the spool directory, mapped: noting a message is one store into memory, and the kernel keeps the page
+ * when the process dies, whatever it dies of. Nothing is synced, since a power cut is not a message's fault. The file is
+ * a hint: when it is missing or damaged, nothing is suspected. Described in postrider-spool(5). */
+#ifndef SPOOL_WORK_H
+#define SPOOL_WORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	WORK_SLOTS = 1024,
+	WORK_ASIDE = 16
+};
+
+struct work_file;
+
+struct work {
+	struct work_file *file; /* NULL: there is none, and nothing is noted */
+	uint16_t free_slots[WORK_SLOTS];
+	size_t free_count;
+	uint64_t poisoned[WORK_SLOTS]; /* under way at two faults in a row */
+	size_t poisoned_count;
+	bool after_fault; /* the process before this one died of a fault */
+};
+
+/* Judges the last end and begins anew. */
+void work_open(struct work *work, int dirfd);
+/* A clean end: what was suspected is not any more. */
+void work_close(struct work *work);
+
+unsigned work_begin(struct work *work, uint64_t sequence); /* 0: not noted */
+void work_end(struct work *work, unsigned slot);
+/* 0: nothing. */
+void work_replaying(struct work *work, uint64_t sequence);
+/* Its record killed two replays in a row: it is not to be looked into. */
+bool work_is_aside(const struct work *work, uint64_t sequence);
+void work_note_fault(void); /* async-signal-safe */
+
+#endif
