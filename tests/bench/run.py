@@ -8,6 +8,7 @@ import datetime
 import json
 import os
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -179,7 +180,8 @@ def rows_of(results, wanted, cells):
 THROUGHPUT = ["messages/s", "min-max", "CPU ms a message", "peak MiB", "dot-250 ms p50 / p99", "dot-arrival ms p50 / p99",
               "tools' CPU ms", "acked / lost / dup"]  # fmt: skip
 LATENCY = ["dot-250 ms p50 / p99", "dot-arrival ms p50 / p99", "fdatasync ms p50 / p99", "acked / lost / dup"]
-SLOW = ["healthy/s without", "healthy/s with slow", "loss", "dot-arrival ms p50 / p99", "acked / lost / dup"]
+SLOW = ["healthy/s without", "healthy/s with slow", "loss", "dot-arrival ms without", "dot-arrival ms with",
+        "acked / lost / dup"]  # fmt: skip
 BACKLOG = ["queued", "taken/s empty", "taken/s full", "CPU ms empty", "CPU ms full", "MiB empty", "MiB full", "drained/s",
            "CPU ms", "acked / lost / dup"]  # fmt: skip
 IDLE = ["connections", "KiB a connection", "MiB before", "MiB after", "CPU ms a connection"]
@@ -197,7 +199,7 @@ def latency_cells(m, _rounds, _head=LATENCY):
 
 def slow_cells(m, _rounds, _head=SLOW):
     return [number(m["healthy_per_s_without"]), number(m["healthy_per_s"]), f"{m['loss_percent']:.0f} %",
-            pair(m["dot_to_arrival_ms"]), kept(m)]  # fmt: skip
+            pair(m["dot_to_arrival_ms_without"]), pair(m["dot_to_arrival_ms"]), kept(m)]  # fmt: skip
 
 
 def backlog_cells(m, _rounds, _head=BACKLOG):
@@ -257,6 +259,7 @@ def failed_any(results):
 
 def main():
     args = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are stopped on the way out
     names = usable_servers(args.servers)
     if not names:
         return 77
