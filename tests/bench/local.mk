@@ -11,6 +11,7 @@ EXTRA_DIST += tests/bench/bench.h
 # Compares postrider with Postfix; tests/bench/README.md says how. Arguments: make bench BENCH_ARGS='--quick --only S1,S2'
 EXTRA_DIST += tests/bench/README.md tests/bench/run.py tests/bench/measure.py tests/bench/scenarios.py \
 	tests/bench/servers.py
+CLEANFILES += bench.json
 BENCH_ARGS =
 bench: src/main/postriderd tests/bench/smtp_load tests/bench/smtp_sink
 	POSTRIDER_BUILD='$(abs_top_builddir)' $(srcdir)/tests/bench/run.py $(BENCH_ARGS)
