@@ -55,10 +55,11 @@ enum {
 static struct options {
 	const char *host, *user, *password, *from, *domain, *acked_path;
 	int port, sessions, per_connection, domains, tls;
-	long messages, first;
+	long messages, first; /* first: the number of the first message */
 	size_t size;
 	bool pipeline, resume_tls, idle;
-	double rate; /* messages a second in all; 0: as fast as it goes */
+	double rate;	/* messages a second in all; 0: as fast as it goes */
+	double seconds; /* begin none after; 0: until all are sent */
 } opt = { .host = "127.0.0.1",
 	.user = "",
 	.password = "",
@@ -176,7 +177,7 @@ send_content(struct session *s)
 	char head[512];
 	int n = snprintf(head, sizeof head,
 	    "From: Jo <%s>\r\nTo: <u%ld@%s>\r\nSubject: load %ld\r\nX-Seq: %ld\r\nX-Sent: %lld\r\n",
-	    opt.from, s->seq, opt.domain, s->seq, s->seq, (long long)bench_wall_us());
+	    opt.from, s->seq, opt.domain, s->seq, opt.first + s->seq, (long long)bench_wall_us());
 
 	(void)bufferevent_write(s->bev, head, (size_t)n);
 	(void)bufferevent_write(s->bev, body, body_len);
@@ -209,7 +210,7 @@ on_ack(struct session *s)
 	latencies[acked++] = (uint32_t)(now_us - s->dot_us);
 	last_ack_us = now_us;
 	if (acked_file != NULL)
-		(void)fprintf(acked_file, "%ld\n", s->seq);
+		(void)fprintf(acked_file, "%ld\n", opt.first + s->seq);
 }
 
 static void
@@ -418,6 +419,17 @@ begin(struct session *s)
 
 /* ------------------------------------------------------------------ start and result ---------- */
 
+/* Time is up: what was begun is all there is. */
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	opt.messages = next_seq;
+	finish_if_done();
+}
+
 static void
 make_body(void)
 {
@@ -485,7 +497,7 @@ usage(void)
 			      "[--per-connection N] [--rate PER_SECOND]\n"
 			      "                 [--from ADDRESS] [--domain NAME] [--domains N] "
 			      "[--pipeline] [--resume-tls] [--idle]\n"
-			      "                 [--acked FILE]\n");
+			      "                 [--acked FILE] [--first SEQ] [--seconds N]\n");
 	exit(64);
 }
 
@@ -499,7 +511,7 @@ parse(int argc, char **argv)
 		{ "rate", 1, NULL, 'r' }, { "from", 1, NULL, 'f' }, { "domain", 1, NULL, 'd' },
 		{ "domains", 1, NULL, 'D' }, { "pipeline", 0, NULL, 'P' },
 		{ "resume-tls", 0, NULL, 'R' }, { "idle", 0, NULL, 'i' }, { "acked", 1, NULL, 'a' },
-		{ NULL, 0, NULL, 0 } };
+		{ "first", 1, NULL, 'F' }, { "seconds", 1, NULL, 'S' }, { NULL, 0, NULL, 0 } };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
@@ -557,6 +569,12 @@ parse(int argc, char **argv)
 		case 'a':
 			opt.acked_path = optarg;
 			break;
+		case 'F':
+			opt.first = atol(optarg);
+			break;
+		case 'S':
+			opt.seconds = atof(optarg);
+			break;
 		default:
 			usage();
 		}
@@ -567,8 +585,8 @@ parse(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct timeval pace = { 0, 2000 };
-	struct event *on_term;
+	struct timeval pace = { 0, 2000 }, limit;
+	struct event *on_term, *deadline;
 
 	parse(argc, argv);
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -590,6 +608,11 @@ main(int argc, char **argv)
 	(void)event_add(on_term, NULL);
 	pace_timer = event_new(base, -1, EV_PERSIST, on_pace, NULL);
 	(void)event_add(pace_timer, &pace);
+	deadline = evtimer_new(base, on_deadline, NULL);
+	limit.tv_sec = (time_t)opt.seconds;
+	limit.tv_usec = (suseconds_t)((opt.seconds - (double)limit.tv_sec) * 1e6);
+	if (opt.seconds > 0)
+		(void)event_add(deadline, &limit);
 	started_us = clock_mono_us();
 	for (int i = 0; i < opt.sessions; i++) {
 		sessions[i].timer = evtimer_new(base, on_timer, &sessions[i]);
@@ -605,6 +628,7 @@ main(int argc, char **argv)
 	}
 	event_free(pace_timer);
 	event_free(on_term);
+	event_free(deadline);
 	SSL_SESSION_free(tls_session);
 	SSL_CTX_free(tls_context);
 	event_base_free(base);

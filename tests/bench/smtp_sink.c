@@ -1,7 +1,8 @@
 /* bench/smtp_sink.c - a receiver that counts: every message by its X-Seq, and the time it took by its X-Sent.
  *
+ * Only numbers below --max count for times and rates: what warms a server up can be given higher ones.
  * Answers can be delayed, and a share of messages refused with 451. Prints one JSON object when --expect different
- * messages have come, or on SIGTERM. One thread. */
+ * messages have come, or on SIGTERM; SIGUSR1 tells how many have come so far, SIGUSR2 ends the delays. One thread. */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -33,12 +35,14 @@ static struct options {
 } opt = { .host = "127.0.0.1", .max = 1000000 };
 
 struct peer {
+	LIST_ENTRY(peer) link;
 	struct bufferevent *bev;
 	struct event *delay;
 	bool in_data, refuse;
 	size_t searched; /* no end of data begins before */
 };
 
+static LIST_HEAD(, peer) peers = LIST_HEAD_INITIALIZER(peers);
 static struct event_base *base;
 static uint8_t *seen; /* by X-Seq */
 static uint32_t *latencies;
@@ -66,9 +70,7 @@ count(const char *head, size_t len, size_t size)
 {
 	long long seq = field(head, len, "\nX-Seq: "), sent_us = field(head, len, "\nX-Sent: ");
 
-	last_us = clock_mono_us();
-	if (messages++ == 0)
-		first_us = last_us;
+	messages++;
 	bytes += (long long)size;
 	if (seq < 0 || seq >= opt.max) {
 		unnumbered++;
@@ -78,6 +80,9 @@ count(const char *head, size_t len, size_t size)
 		duplicates++;
 		return;
 	}
+	last_us = clock_mono_us();
+	if (unique == 0)
+		first_us = last_us;
 	latencies[unique++] = sent_us > 0 ? (uint32_t)(bench_wall_us() - sent_us) : 0;
 	if (opt.expect > 0 && unique >= opt.expect)
 		(void)event_base_loopexit(base, NULL);
@@ -103,7 +108,7 @@ take_content(struct peer *p, struct evbuffer *in)
 {
 	static const char end[] = "\r\n.\r\n";
 	struct evbuffer_ptr from, at;
-	char head[LOOK_FOR_FIELDS];
+	char head[LOOK_FOR_FIELDS + 1];
 	ssize_t n;
 
 	if (evbuffer_ptr_set(in, &from, p->searched, EVBUFFER_PTR_SET) != 0)
@@ -116,7 +121,9 @@ take_content(struct peer *p, struct evbuffer *in)
 		return false;
 	}
 	p->refuse = opt.fail_percent > 0 && rand() % 100 < opt.fail_percent;
-	n = evbuffer_copyout(in, head, sizeof head < (size_t)at.pos ? sizeof head : (size_t)at.pos);
+	n = evbuffer_copyout(
+	    in, head, LOOK_FOR_FIELDS < (size_t)at.pos ? LOOK_FOR_FIELDS : (size_t)at.pos);
+	head[n > 0 ? n : 0] = '\0'; /* numbers are read up to what is none */
 	if (p->refuse)
 		failed++;
 	else
@@ -176,6 +183,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	struct peer *p = arg;
 
 	(void)what;
+	LIST_REMOVE(p, link);
 	bufferevent_free(bev);
 	event_free(p->delay);
 	free(p);
@@ -201,6 +209,7 @@ on_accept(
 		open_max = open_now;
 	p->bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
 	p->delay = evtimer_new(base, on_delay, p);
+	LIST_INSERT_HEAD(&peers, p, link);
 	bufferevent_setcb(p->bev, on_read, NULL, on_event, p);
 	(void)bufferevent_enable(p->bev, EV_READ | EV_WRITE);
 	say(p, "220 sink.test ESMTP\r\n");
@@ -218,9 +227,21 @@ print_result(void)
 		     "\"per_second\": %.1f, \"latency_us\": {\"p50\": %u, \"p90\": %u, \"p99\": "
 		     "%u, \"max\": %u}}\n",
 	    messages, unique, duplicates, unnumbered, failed, bytes, connections, open_max, seconds,
-	    seconds > 0 ? (double)messages / seconds : 0, bench_percentile(latencies, unique, 0.5),
+	    seconds > 0 ? (double)unique / seconds : 0, bench_percentile(latencies, unique, 0.5),
 	    bench_percentile(latencies, unique, 0.9), bench_percentile(latencies, unique, 0.99),
 	    bench_percentile(latencies, unique, 1));
+}
+
+/* From now on without delay; what waits is answered at once. */
+static void
+end_delays(void)
+{
+	struct peer *p;
+
+	opt.delay_ms = 0;
+	LIST_FOREACH (p, &peers, link)
+		if (evtimer_pending(p->delay, NULL))
+			event_active(p->delay, EV_TIMEOUT, 1);
 }
 
 static void
@@ -229,8 +250,12 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (number == SIGUSR1) {
-		(void)printf("{\"unique\": %ld}\n", unique);
+		(void)printf("{\"unique\": %ld, \"unnumbered\": %ld}\n", unique, unnumbered);
 		(void)fflush(stdout);
+		return;
+	}
+	if (number == SIGUSR2) {
+		end_delays();
 		return;
 	}
 	(void)event_base_loopexit(base, NULL);
@@ -286,7 +311,7 @@ main(int argc, char **argv)
 	struct sockaddr_in at = { .sin_family = AF_INET };
 	socklen_t len = sizeof at;
 	struct evconnlistener *listener;
-	struct event *term, *usr1;
+	struct event *term, *usr1, *usr2;
 
 	parse(argc, argv);
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -309,13 +334,16 @@ main(int argc, char **argv)
 	(void)fflush(stdout);
 	term = evsignal_new(base, SIGTERM, on_signal, NULL);
 	usr1 = evsignal_new(base, SIGUSR1, on_signal, NULL);
+	usr2 = evsignal_new(base, SIGUSR2, on_signal, NULL);
 	(void)event_add(term, NULL);
 	(void)event_add(usr1, NULL);
+	(void)event_add(usr2, NULL);
 	(void)event_base_dispatch(base);
 	print_result();
 	evconnlistener_free(listener);
 	event_free(term);
 	event_free(usr1);
+	event_free(usr2);
 	free(seen);
 	free(latencies);
 	return 0;
