@@ -5,8 +5,7 @@
 
 #include "mail/message_id.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 #define TIME_MASK UINT64_C(0xffffffffffff)
 
@@ -50,13 +49,19 @@ message_id_make(uint16_t region, int64_t unix_ms, const uint8_t random[16], stru
 void
 message_id_format(const struct message_id *id, char out[MESSAGE_ID_LEN + 1])
 {
-	const uint8_t *u = id->uuid;
+	static const char digits[] = "0123456789abcdef";
+	static const char suffix[] = "-000000";
+	char *at = out;
 
-	(void)snprintf(out, MESSAGE_ID_LEN + 1,
-	    "%016" PRIx64
-	    "-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x-000000",
-	    id->stamp, u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
-	    u[12], u[13], u[14], u[15]);
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*at++ = digits[id->stamp >> shift & 15];
+	for (size_t i = 0; i < sizeof id->uuid; i++) {
+		if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10)
+			*at++ = '-';
+		*at++ = digits[id->uuid[i] >> 4];
+		*at++ = digits[id->uuid[i] & 15];
+	}
+	memcpy(at, suffix, sizeof suffix);
 }
 
 /* Lower case only: the text is a key in tables. */

@@ -168,6 +168,7 @@ server_ctx_new(const struct config *config, struct tls_server *server)
 					   SSL_OP_IGNORE_UNEXPECTED_EOF);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 					SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_read_ahead(ctx, 1); /* a record in one read, not its head and then its body */
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"postrider", 9);
 	(void)SSL_CTX_set_num_tickets(ctx, 1);
@@ -346,6 +347,7 @@ tls_client_load(const struct config *config, struct tls_client **out, struct why
 	}
 	(void)SSL_CTX_set_options(client->ctx,
 	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_read_ahead(client->ctx, 1);
 	(void)SSL_CTX_set_mode(client->ctx, SSL_MODE_RELEASE_BUFFERS |
 						SSL_MODE_ENABLE_PARTIAL_WRITE |
 						SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

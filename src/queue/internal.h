@@ -66,7 +66,7 @@ struct queue_message {
 	struct message *hot; /* still in memory since it came in, or NULL */
 	struct queue_item *items;
 	int64_t max_age_ms; /* 0: the default */
-	int32_t born_s; /* monotonic: a wall clock that jumps makes no message old */
+	int32_t born_s;	    /* monotonic: a wall clock that jumps makes no message old */
 	uint16_t recipient_count;
 	bool committed;
 	bool poison; /* found at the start, to be held */

@@ -546,8 +546,7 @@ keep_hot(struct queue_message *m, struct message *message)
 	struct queue *queue = m->queue;
 	uint64_t bytes = message->size - message->file_size;
 
-	if (queue->hot_bytes + bytes >
-	    (uint64_t)queue->config->spool.body_budget_bytes / HOT_SHARE)
+	if (queue->hot_bytes + bytes > (uint64_t)queue->config->spool.body_budget_bytes / HOT_SHARE)
 		return;
 	for (const struct queue_item *item = m->items; item != NULL; item = item->next)
 		if (timer_is_set(&item->site->pause))

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mail/date.h"
 #include "mail/rewrite.h"
@@ -53,7 +54,58 @@ tag_value(const struct submission *s, struct span name)
 	return SPAN_EMPTY;
 }
 
-/* "A:B:1.REGION.HASH:VENDOR": HASH stands for account and identity and tells nothing else. */
+enum {
+	FEEDBACK_MAX = 100000 /* pairs of account and identity that are remembered */
+};
+
+struct feedback {
+	char hash[CRYPTO_BASE64_LEN(SHA256_LEN)];
+	char subject[];
+};
+
+void
+compose_forget(struct submit *submit)
+{
+	MAP_FOREACH (slot, &submit->feedback)
+		free(slot->value);
+	map_free(&submit->feedback);
+}
+
+/* Stands for account and identity and tells nothing else; the same in all their messages. NULL: out of memory. */
+static const char *
+feedback_hash(struct submit *submit, const struct submission *s, const struct identity *identity)
+{
+	const char *name = identity != NULL ? identity->name : "";
+	size_t size = strlen(s->account) + strlen(name) + 2;
+	unsigned char digest[SHA256_LEN];
+	char subject[1024];
+	struct feedback *f;
+
+	if (size > sizeof subject)
+		return NULL;
+	(void)snprintf(subject, size, "%s/%s", s->account, name);
+	f = map_get(&submit->feedback, span_of(subject));
+	if (f != NULL)
+		return f->hash;
+	if (submit->feedback.len >= FEEDBACK_MAX)
+		compose_forget(submit);
+	f = malloc(sizeof *f + size);
+	if (f == NULL)
+		return NULL;
+	memcpy(f->subject, subject, size);
+	if (crypto_hmac_sha256(submit->options.secret, span_of(subject), digest) != RC_OK) {
+		free(f);
+		return NULL;
+	}
+	(void)crypto_base64(span_make((const char *)digest, sizeof digest), f->hash);
+	if (map_put(&submit->feedback, span_of(f->subject), f) != RC_OK) {
+		free(f);
+		return NULL;
+	}
+	return f->hash;
+}
+
+/* "A:B:1.REGION.HASH:VENDOR". */
 static enum rc
 add_feedback_id(struct submit *submit, struct submission *s, const struct identity *identity,
     struct rewrite *rewrite)
@@ -61,16 +113,14 @@ add_feedback_id(struct submit *submit, struct submission *s, const struct identi
 	const struct config *config = submit->config;
 	struct span a = tag_value(s, SPAN_LIT("ses:feedback-id-a"));
 	struct span b = tag_value(s, SPAN_LIT("ses:feedback-id-b"));
-	unsigned char digest[SHA256_LEN];
-	char hash[CRYPTO_BASE64_LEN(SHA256_LEN)], subject[400], text[1024];
+	const char *hash;
+	char text[1024];
 
 	if (header_find(&s->header, SPAN_LIT("Feedback-ID")) != NULL)
 		return RC_OK;
-	(void)snprintf(
-	    subject, sizeof subject, "%s/%s", s->account, identity != NULL ? identity->name : "");
-	if (crypto_hmac_sha256(submit->options.secret, span_of(subject), digest) != RC_OK)
+	hash = feedback_hash(submit, s, identity);
+	if (hash == NULL)
 		return RC_LATER;
-	(void)crypto_base64(span_make((const char *)digest, sizeof digest), hash);
 	(void)snprintf(text, sizeof text, "Feedback-ID: %.*s:%.*s:1.%s.%s:%s\r\n", SPAN_ARG(a),
 	    SPAN_ARG(b), config->region, hash, config->vendor);
 	rewrite_add_back(rewrite, span_of(text));

@@ -3,12 +3,16 @@
 #define SUBMIT_INTERNAL_H
 
 #include "submit/submit.h"
+#include "util/crypto.h"
+#include "util/hash.h"
 
 struct submit {
 	struct submit_options options;
 	struct config *config;
 	struct identities *identities;
 	struct keyring *keys;
+	struct map
+	    feedback; /* what stands for an account and identity in Feedback-ID, by "ACCOUNT/IDENTITY" */
 	size_t pending;
 };
 
@@ -29,6 +33,9 @@ const struct identity *policy_signer(
 MUST_CHECK enum rc compose(struct submit *submit, struct submission *s,
     const struct config_set *set, const struct identity *identity, struct message **out,
     struct why *why);
+
+/* compose.c: forgets what add_feedback_id has worked out. */
+void compose_forget(struct submit *submit);
 
 /* compose.c: puts the signature in front of the header. */
 MUST_CHECK enum rc compose_add_signature(struct message *message, struct buf *signature);

@@ -371,6 +371,7 @@ submit_free(struct submit *submit)
 {
 	if (submit == NULL)
 		return;
+	compose_forget(submit);
 	config_unref(submit->config);
 	identities_unref(submit->identities);
 	keyring_unref(submit->keys);

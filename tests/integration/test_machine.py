@@ -46,7 +46,7 @@ def fill(client, content, most=2000):
     raise AssertionError("never full")
 
 
-@pytest.mark.parametrize("reserve", ["4M"])
+@pytest.mark.parametrize("reserve", ["0", "4M"])
 def test_disk_is_full(daemon, sink, make_sink, small_disk, reserve):
     """452 or 451 while it is full, deliveries go on, and mail is taken again when there is room."""
     small_disk("size=24m")
