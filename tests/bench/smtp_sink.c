@@ -103,7 +103,7 @@ take_content(struct peer *p, struct evbuffer *in)
 {
 	static const char end[] = "\r\n.\r\n";
 	struct evbuffer_ptr from, at;
-	char head[LOOK_FOR_FIELDS];
+	char head[LOOK_FOR_FIELDS + 1]; /* atoll needs an end */
 	ssize_t n;
 
 	if (evbuffer_ptr_set(in, &from, p->searched, EVBUFFER_PTR_SET) != 0)
@@ -116,7 +116,9 @@ take_content(struct peer *p, struct evbuffer *in)
 		return false;
 	}
 	p->refuse = opt.fail_percent > 0 && rand() % 100 < opt.fail_percent;
-	n = evbuffer_copyout(in, head, sizeof head < (size_t)at.pos ? sizeof head : (size_t)at.pos);
+	n = evbuffer_copyout(
+	    in, head, LOOK_FOR_FIELDS < (size_t)at.pos ? (size_t)LOOK_FOR_FIELDS : (size_t)at.pos);
+	head[n > 0 ? n : 0] = '\0';
 	if (p->refuse)
 		failed++;
 	else
