@@ -87,9 +87,7 @@ static int
 print_check(const struct args *args, const struct inspection *in, int verdict)
 {
 	static const char *const words[] = { "clean",
-		"left by a crash: the next start of the daemon "
-		"puts it right",
-		"damaged" };
+		"what a crash leaves: the next start of the daemon puts it right", "damaged" };
 	const struct inspect_totals *totals = inspect_totals(in);
 	size_t count;
 	const struct inspect_finding *findings = inspect_findings(in, &count);

@@ -121,6 +121,7 @@ struct queue {
 	size_t slots, ready, active, message_count, held;
 	size_t next_loop;
 	uint64_t hot_bytes;
+	unsigned suspect_work; /* of the item of a suspect that is active; 0: none */
 	bool started, stopping;
 	void (*on_idle)(void *arg);
 	void *on_idle_arg;

@@ -766,6 +766,7 @@ queue_free(struct queue *queue)
 
 	if (queue == NULL)
 		return;
+	queue->options.spool = NULL; /* it has been closed: nothing is recorded any more */
 	timer_cancel(&queue->due_timer);
 	timer_cancel(&queue->sweep_timer);
 	cursors_end(queue);

@@ -288,7 +288,10 @@ leave(struct site *site, unsigned work)
 {
 	site->active--;
 	site->queue->active--;
-	spool_work_end(site->queue->options.spool, work);
+	if (work != 0 && work == site->queue->suspect_work)
+		site->queue->suspect_work = 0;
+	if (site->queue->options.spool != NULL) /* NULL: at the end it goes first */
+		spool_work_end(site->queue->options.spool, work);
 }
 
 static void
@@ -544,7 +547,13 @@ begin(struct queue_item *item)
 {
 	struct queue_message *message = item->message;
 	struct site *site = item->site;
+	struct queue *queue = site->queue;
+	bool suspect = spool_is_suspect(queue->options.spool, message->entry.sequence);
 
+	if (suspect && queue->suspect_work != 0) {
+		item_put_back(item, "waits for others that were under way when the daemon died");
+		return;
+	}
 	item->state = ITEM_ACTIVE;
 	site->active++;
 	site->queue->active++;

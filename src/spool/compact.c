@@ -155,9 +155,11 @@ read_done(struct worker_job *job)
 {
 	struct compaction *c = container_of(job, struct compaction, job);
 
-	if (c->rc == RC_OK && !c->spool->failing)
+	bool idle = c->spool->failing || c->spool->closing; /* then nothing can be placed */
+
+	if (c->rc == RC_OK && !idle)
 		walk(c);
-	if (c->copied == 0 && !c->spool->failing)
+	if (c->copied == 0 && !idle)
 		c->segment->stuck = true; /* it is freed when its messages end */
 	if (c->rc != RC_OK || c->bad > 0)
 		log_line(LOG_LEVEL_ERROR, "spool", "segment %llu cannot be emptied: %s",

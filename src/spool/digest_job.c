@@ -8,6 +8,10 @@
 
 #include "util/log.h"
 
+enum {
+	BEHIND = 3 /* generations: what is delivered soon is gone before a digest would be of use */
+};
+
 struct digest_job {
 	struct worker_job job;
 	struct spool *spool;
@@ -56,12 +60,14 @@ digest_next(struct spool *spool)
 		return;
 	spool->digest_due = false;
 	/* A record under way may still fail, and then the segment gets none. */
-	for (; s != NULL; s = s->next)
+	for (; s != NULL && spool->active->generation - s->generation >= BEHIND; s = s->next)
 		if (wants_digest(spool, s)) {
 			spool->digest_due = true;
 			if (s->pending == 0)
 				break;
 		}
+	if (s != NULL && spool->active->generation - s->generation < BEHIND)
+		s = NULL;
 	d = s != NULL ? calloc(1, sizeof *d) : NULL;
 	if (d == NULL)
 		return;

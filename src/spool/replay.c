@@ -240,6 +240,8 @@ take_record(struct replay *r, struct segment *segment, uint64_t offset,
 		spool->next_sequence = header->sequence + 1;
 	if (is_message(header))
 		return take_message(r, segment, offset, header, why);
+	if (header->type != RECORD_STATE && header->type != RECORD_DONE)
+		return RC_OK; /* of a version to come, and not needed to understand the rest */
 	entry = index_get(&spool->index, header->sequence);
 	if (entry == NULL && header->type == RECORD_STATE)
 		return early_keep(r, segment, offset, header, payload, why);

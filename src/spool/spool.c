@@ -839,6 +839,12 @@ spool_work_end(struct spool *spool, unsigned slot)
 	work_end(&spool->work, slot);
 }
 
+bool
+spool_is_suspect(const struct spool *spool, uint64_t sequence)
+{
+	return work_is_suspect(&spool->work, sequence);
+}
+
 void
 spool_note_fault(void)
 {

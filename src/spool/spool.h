@@ -112,6 +112,9 @@ struct spool_entry *spool_find(const struct spool *spool, uint64_t sequence);
  * the process dies of, twice, the replay tells (on_poison). Core loop only; cheap. */
 unsigned spool_work_begin(struct spool *spool, uint64_t sequence);
 void spool_work_end(struct spool *spool, unsigned slot);
+/* It was under way when the process before this one died of a fault, and has not come through since: to be worked on
+ * while no other such one is. */
+bool spool_is_suspect(const struct spool *spool, uint64_t sequence);
 /* The process is about to die of a fault. Async-signal-safe. */
 void spool_note_fault(void);
 

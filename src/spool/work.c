@@ -4,8 +4,8 @@
 #include "spool/work.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,23 +21,38 @@ struct work_file {
 	uint64_t slots[WORK_SLOTS];    /* under way now */
 };
 
-static struct work_file *volatile current; /* for the handler of faults */
+/* For the handler of faults. */
+static struct work_file *volatile current;
+static volatile int current_fd;
 
-static struct work_file *
-map_file(int dirfd)
+static void
+store(const struct work_file *f, int fd)
+{
+	ssize_t n = pwrite(fd, f, sizeof *f, 0);
+
+	(void)n; /* a hint that cannot be written is none */
+}
+
+static int
+open_file(int dirfd, struct work_file *f)
 {
 	int fd =
 	    openat(dirfd, "work", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-	struct work_file *file = MAP_FAILED;
 	struct stat st;
 
 	if (fd < 0)
-		return NULL;
-	/* The space is allocated: a store into a hole of a full disk would be a SIGBUS. */
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && posix_fallocate(fd, 0, sizeof *file) == 0)
-		file = mmap(NULL, sizeof *file, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	(void)close(fd);
-	return file != MAP_FAILED ? file : NULL;
+		return -1;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		(void)close(fd);
+		return -1;
+	}
+	if (pread(fd, f, sizeof *f, 0) != (ssize_t)sizeof *f ||
+	    memcmp(f->magic, WORK_MAGIC, sizeof f->magic) != 0) {
+		memset(f, 0, sizeof *f);
+		memcpy(f->magic, WORK_MAGIC, sizeof f->magic);
+		store(f, fd); /* so that it has its blocks when a fault comes on a full disk */
+	}
+	return fd;
 }
 
 static bool
@@ -77,15 +92,14 @@ judge(struct work *work)
 void
 work_open(struct work *work, int dirfd)
 {
-	struct work_file *f = map_file(dirfd);
+	struct work_file *f = calloc(1, sizeof *f);
 
-	work->file = f;
-	if (f == NULL)
+	work->fd = f != NULL ? open_file(dirfd, f) : -1;
+	if (work->fd < 0) {
+		free(f);
 		return;
-	if (memcmp(f->magic, WORK_MAGIC, sizeof f->magic) != 0) {
-		memset(f, 0, sizeof *f);
-		memcpy(f->magic, WORK_MAGIC, sizeof f->magic);
 	}
+	work->file = f;
 	/* An end by kill -9, or of the machine, says nothing about messages: what was suspected stays so. */
 	work->after_fault = f->fault == 1;
 	if (work->after_fault)
@@ -93,9 +107,14 @@ work_open(struct work *work, int dirfd)
 	f->fault = 0;
 	f->replaying = 0;
 	memset(f->slots, 0, sizeof f->slots);
+	if (work->after_fault)
+		store(f, work->fd);
 	for (size_t i = 0; i < WORK_SLOTS; i++)
 		work->free_slots[i] = (uint16_t)(WORK_SLOTS - 1 - i);
 	work->free_count = WORK_SLOTS;
+	for (size_t i = 0; i < WORK_SLOTS; i++)
+		work->suspect_count += f->suspects[i] != 0;
+	current_fd = work->fd;
 	current = f;
 }
 
@@ -110,7 +129,9 @@ work_close(struct work *work)
 	memset(f->suspects, 0, sizeof f->suspects);
 	memset(f->slots, 0, sizeof f->slots);
 	f->replaying = f->replay_suspect = 0;
-	(void)munmap(f, sizeof *f);
+	store(f, work->fd);
+	(void)close(work->fd);
+	free(f);
 	work->file = NULL;
 }
 
@@ -122,8 +143,24 @@ work_begin(struct work *work, uint64_t sequence)
 	if (work->file == NULL || work->free_count == 0)
 		return 0;
 	slot = work->free_slots[--work->free_count];
-	work->file->slots[slot] = sequence;
+	*(volatile uint64_t *)&work->file->slots[slot] = sequence; /* a handler reads it */
 	return slot + 1U;
+}
+
+static void
+acquit(struct work *work, uint64_t sequence)
+{
+	for (size_t i = 0; work->suspect_count > 0 && i < WORK_SLOTS; i++)
+		if (work->file->suspects[i] == sequence) {
+			work->file->suspects[i] = 0;
+			work->suspect_count--;
+		}
+}
+
+bool
+work_is_suspect(const struct work *work, uint64_t sequence)
+{
+	return work->suspect_count > 0 && has(work->file->suspects, WORK_SLOTS, sequence);
 }
 
 void
@@ -131,6 +168,7 @@ work_end(struct work *work, unsigned slot)
 {
 	if (work->file == NULL || slot == 0)
 		return;
+	acquit(work, work->file->slots[slot - 1]);
 	work->file->slots[slot - 1] = 0;
 	work->free_slots[work->free_count++] = (uint16_t)(slot - 1);
 }
@@ -139,7 +177,7 @@ void
 work_replaying(struct work *work, uint64_t sequence)
 {
 	if (work->file != NULL)
-		*(volatile uint64_t *)&work->file->replaying = sequence;
+		*(volatile uint64_t *)&work->file->replaying = sequence; /* a handler reads it */
 }
 
 bool
@@ -153,6 +191,8 @@ work_note_fault(void)
 {
 	struct work_file *f = current;
 
-	if (f != NULL)
-		*(volatile uint64_t *)&f->fault = 1;
+	if (f == NULL)
+		return;
+	f->fault = 1;
+	store(f, current_fd);
 }

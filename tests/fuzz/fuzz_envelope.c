@@ -3,8 +3,11 @@
 #include "config.h"
 
 #include "fuzz/fuzz.h"
+
+#include <string.h>
+
 #include "queue/state.h"
-#include "spool/message.h"
+#include "spool/digest.h"
 
 static void
 check_message(const struct message *m)
@@ -49,6 +52,54 @@ try_envelope(struct span in)
 	buf_free(&twice);
 }
 
+/* A look sees what a copy would be, and its brief in a digest says the same again. */
+static void
+try_view(struct span in)
+{
+	struct message *copy = message_new();
+	struct envelope view = { 0 }, brief = { 0 };
+	struct scan_record record = { .header = { .type = RECORD_MESSAGE } };
+	struct digest_entry entry;
+	struct buf digest = BUF_EMPTY;
+	size_t used = 0, seen = 0;
+	enum rc rc = envelope_decode(in, copy, &used);
+
+	MUST(envelope_view(in, &view, &seen) == rc);
+	if (rc == RC_OK) {
+		struct span rest;
+
+		MUST(used == seen && view.message.recipient_count == copy->recipient_count);
+		MUST(strcmp(view.message.account, copy->account) == 0);
+		MUST(strcmp(view.message.envid, copy->envid) == 0);
+		for (size_t i = 0; i < copy->recipient_count; i++)
+			MUST(strcmp(view.message.recipients[i].address,
+				 copy->recipients[i].address) == 0);
+		digest_add(&digest, &record, &view.message);
+		rest = buf_span(&digest);
+		MUST(digest_get(&rest, &entry) == RC_OK && rest.len == 0);
+		MUST(digest_envelope(entry.extra, &brief) == RC_OK);
+		MUST(brief.message.recipient_count == copy->recipient_count);
+		MUST(brief.message.accepted_ms == copy->accepted_ms);
+		MUST(strcmp(brief.message.account, copy->account) == 0);
+	}
+	buf_free(&digest);
+	envelope_free(&view);
+	envelope_free(&brief);
+	message_unref(copy);
+}
+
+static void
+try_digest(struct span rest)
+{
+	struct envelope envelope = { 0 };
+	struct digest_entry entry;
+
+	while (digest_get(&rest, &entry) == RC_OK)
+		if (digest_envelope(entry.extra, &envelope) == RC_OK)
+			MUST(envelope.message.recipient_count > 0);
+	envelope_free(&envelope);
+}
+
 static void
 try_state(struct span in, size_t count)
 {
@@ -59,7 +110,7 @@ try_state(struct span in, size_t count)
 		return;
 	state_encode(states, count, &out);
 	MUST(buf_len(&out) == in.len);
-	for (size_t i = 0; i < in.len; i++) /* "settled" is any byte but 0 */
+	for (size_t i = 0; i < in.len; i++)
 		MUST(buf_span(&out).p[i] == in.p[i] || (i >= 3 && (i - 3) % 11 == 0));
 	buf_free(&out);
 }
@@ -70,6 +121,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	try_envelope(span_make((const char *)data + 1, size - 1));
+	try_view(span_make((const char *)data + 1, size - 1));
+	try_digest(span_make((const char *)data + 1, size - 1));
 	try_state(span_make((const char *)data + 1, size - 1), data[0]);
 	return 0;
 }

@@ -530,13 +530,20 @@ three_to_suspect(struct world *w)
 }
 
 static void
-test_two_faults_poison_what_was_under_way_in_both(void **state)
+test_a_clean_end_between_faults_acquits(void **state)
 {
 	struct world *w = *state;
+	uint64_t first;
 
 	three_to_suspect(w);
 	die(w, "first", 1);
 	assert_int_equal(w->report.poisoned, 0);
+	first = find_item(w, "first")->entry.sequence;
+	assert_true(spool_is_suspect(w->spool, first));
+	assert_true(spool_is_suspect(w->spool, find_item(w, "killer")->entry.sequence));
+	assert_false(spool_is_suspect(w->spool, find_item(w, "second")->entry.sequence));
+	spool_work_end(w->spool, spool_work_begin(w->spool, first)); /* and nothing happened */
+	assert_false(spool_is_suspect(w->spool, first));
 	/* This start ends cleanly in close_world: what was suspected is not any more. */
 	die(w, "second", 1);
 	assert_int_equal(w->report.poisoned, 0);
@@ -633,7 +640,7 @@ main(void)
 		{ "test_a_damaged_segment_is_kept", test_a_damaged_segment_is_kept, setup_records,
 		    teardown, NULL },
 		BOTH(test_a_newer_version_is_refused_and_left_alone),
-		BOTH(test_two_faults_poison_what_was_under_way_in_both),
+		BOTH(test_a_clean_end_between_faults_acquits),
 		BOTH(test_the_second_fault_in_a_row_poisons),
 		BOTH(test_a_kill_from_outside_poisons_nothing),
 		BOTH(test_a_damaged_work_file_is_made_anew),
