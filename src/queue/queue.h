@@ -107,4 +107,10 @@ struct queue_stats {
 };
 void queue_stats(const struct queue *queue, struct queue_stats *out);
 
+/* ---- for tests ---- */
+
+/* RC_BUG with why when something that should always be true is not: every open recipient in one item, every item in one
+ * state with something that moves it on, every sum right. Between two rounds of the loop. */
+MUST_CHECK enum rc queue_audit(const struct queue *queue, struct why *why);
+
 #endif
