@@ -54,7 +54,7 @@ audit_message(const struct queue_message *m, struct sums *sums, struct why *why)
 	enum rc rc = RC_OK;
 
 	sums->messages++;
-	if (m->items == NULL)
+	if (m->items == NULL && m->reports == 0)
 		return wrong(m, "nothing is left to do, and it is still here", why);
 	for (const struct queue_item *item = m->items; item != NULL && rc == RC_OK;
 	     item = item->next) {

@@ -65,6 +65,7 @@ struct queue_message {
 	struct queue_item *items;
 	int64_t max_age_ms; /* 0: the default */
 	uint16_t recipient_count;
+	uint16_t reports; /* about it, on their way to the disk */
 	bool committed;
 	/* Between queue_submit and the commit. */
 	queue_callback *callback;
@@ -110,13 +111,14 @@ struct queue {
 	struct map sites;
 	struct list messages;
 	struct list cursors;
+	struct list reports; /* on their way to the disk */
 	struct heap deferred;
 	struct timer due_timer, sweep_timer, later_timer;
 	struct list idle_slots, busy_slots, starved, later;
 	size_t slots, ready, active, message_count;
 	size_t next_loop;
 	uint64_t hot_bytes;
-	bool started, stopping;
+	bool started, stopping, cut;
 	void (*on_idle)(void *arg);
 	void *on_idle_arg;
 };
@@ -157,5 +159,6 @@ void sites_free(struct queue *queue);
 void sites_close_channels(struct queue *queue);
 void sites_stop_lookups(struct queue *queue);
 void sites_cut(struct queue *queue);
+void queue_check_idle(struct queue *queue); /* after queue_stop: is nothing under way any more? */
 
 #endif

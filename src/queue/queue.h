@@ -98,7 +98,8 @@ MUST_CHECK enum rc queue_load(
     struct queue_message *message, spool_load_callback *callback, void *arg);
 /* Everything deferred (at `site` only, unless that is empty) is due now; false when nothing was. */
 bool queue_retry(struct queue_message *message, struct span site);
-/* Give the message up without a report to anyone. RC_LATER when an attempt is under way. */
+/* Give the message up without a report to anyone. RC_LATER when an attempt is under way, or
+ * a report on it. */
 MUST_CHECK enum rc queue_drop(struct queue_message *message);
 
 struct queue_stats {
