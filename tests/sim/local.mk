@@ -8,7 +8,7 @@ tests_sim_sim_LDADD = $(L_SUBMIT)
 tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=account_refund,--wrap=account_take,--wrap=bounce_make \
 	-Wl,--wrap=crypto_random,--wrap=event_recipient,--wrap=event_send,--wrap=log_line \
 	-Wl,--wrap=log_line_fields,--wrap=renameat,--wrap=unlinkat \
-	-Wl,--wrap=spool_append_done,--wrap=spool_append_state
+	-Wl,--wrap=spool_append_done,--wrap=spool_append_message,--wrap=spool_append_state
 TESTS += tests/sim/check.sh
 EXTRA_DIST += tests/sim/check.sh tests/sim/README.md
 

@@ -563,6 +563,21 @@ __wrap_spool_append_done(
 	return rc;
 }
 
+/* The interface says it may refuse at any time; then the message was not accepted, and a report waits. */
+enum rc __real_spool_append_message(struct spool *spool, struct spool_entry *entry,
+    struct message *message, spool_callback *callback, void *arg, struct why *why);
+enum rc __wrap_spool_append_message(struct spool *spool, struct spool_entry *entry,
+    struct message *message, spool_callback *callback, void *arg, struct why *why);
+
+enum rc
+__wrap_spool_append_message(struct spool *spool, struct spool_entry *entry, struct message *message,
+    spool_callback *callback, void *arg, struct why *why)
+{
+	if (sim_has(FAULT_FULL) && !sim->healed && sim_chance(20))
+		return why_set(why, RC_LATER, 452, "4.3.1 Insufficient system storage");
+	return __real_spool_append_message(spool, entry, message, callback, arg, why);
+}
+
 /* ------------------------------------------------------------------ reports ------------------- */
 
 enum rc __real_bounce_make(const struct config *config, const struct message *message,

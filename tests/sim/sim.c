@@ -202,6 +202,7 @@ static const struct {
 	{ "stop", FAULT_STOP },
 	{ "limits", FAULT_LIMITS },
 	{ "tls", FAULT_TLS },
+	{ "full", FAULT_FULL },
 };
 
 static void
@@ -307,7 +308,7 @@ usage(void)
 	    "  --fresh N    as many seeds that nobody has seen\n"
 	    "  --seconds N  begin no seed after that long\n"
 	    "  --steps N    submissions of each seed; without: the seed decides\n"
-	    "  --without    no faults of: net dns disk kill power stop limits tls\n"
+	    "  --without    no faults of: net dns disk kill power stop limits tls full\n"
 	    "  --twice      run each seed again: it must do the same\n"
 	    "  --shrink     look for a smaller case of a seed that fails\n");
 	exit(64);

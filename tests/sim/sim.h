@@ -43,7 +43,8 @@ enum sim_fault {
 	FAULT_STOP = 32,  /* an orderly stop and another start */
 	FAULT_LIMITS = 64,
 	FAULT_TLS = 128,
-	FAULT_ALL = 255
+	FAULT_FULL = 256, /* the spool takes no message for the moment */
+	FAULT_ALL = 511
 };
 
 struct sim_options {
