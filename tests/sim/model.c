@@ -229,6 +229,7 @@ model_answer(unsigned n, enum rc rc, int code, const char *text, const struct me
 			sim_fail(
 			    "message %u is answered with another id than it was stored under", n);
 		sim->accepted++;
+		sim->outstanding[m->account] -= m->recipient_count;
 		return;
 	}
 	m->fate = strcmp(text, "Temporary service failure") == 0 ? FATE_FAILED : FATE_REFUSED;
@@ -303,7 +304,17 @@ model_new_life(void)
 
 		sim->level[a] = p->burst > 0 ? p->burst : 3 * p->rate;
 		sim->level_us[a] = sim->mono_us;
+		sim->outstanding[a] = 0;
 	}
+}
+
+void
+model_no_submissions(void)
+{
+	for (unsigned a = 0; a < SIM_ACCOUNTS; a++)
+		if (sim->outstanding[a] != 0)
+			sim_fail("account %u is charged for %lld recipients nobody accepted", a,
+			    (long long)sim->outstanding[a]);
 }
 
 /* Of an orderly stop, too: its commits have come, and what was not durable by then never will be. */
@@ -682,6 +693,8 @@ __wrap_account_take(struct account *account, unsigned recipients, struct why *wh
 		sim_fail("account %u is below its quota, and refused for it", a);
 	if (rc == RC_OK && quota > 0 && counted(a, false) + recipients > quota)
 		sim_fail("account %u takes %u recipients beyond its quota", a, recipients);
+	if (rc == RC_OK)
+		sim->outstanding[a] += recipients;
 	if (rc == RC_OK && sim->take_count < SIM_TAKES)
 		sim->takes[sim->take_count++] = (struct sim_take){ .account = (uint8_t)a,
 			.recipients = (uint8_t)recipients,
@@ -695,6 +708,7 @@ __wrap_account_refund(struct account *account, unsigned recipients)
 	unsigned a = account_index(account);
 
 	__real_account_refund(account, recipients);
+	sim->outstanding[a] -= recipients;
 	sim->level[a] += recipients;
 	if (sim->level[a] > full(a))
 		sim->level[a] = full(a);

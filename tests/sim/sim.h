@@ -171,6 +171,7 @@ struct sim {
 	/* Accepted and given back, for the limits. */
 	double level[SIM_ACCOUNTS];
 	int64_t level_us[SIM_ACCOUNTS];
+	int64_t outstanding[SIM_ACCOUNTS]; /* charged for submissions without an answer yet */
 	struct sim_take takes[SIM_TAKES];
 	unsigned take_count;
 
@@ -213,6 +214,7 @@ void model_new_life(void);
 void model_crashed(void);
 void model_submit(unsigned n);
 void model_answer(unsigned n, enum rc rc, int code, const char *text, const struct message_id *id);
+void model_no_submissions(void); /* none is under way: nothing may be charged for one */
 void model_address(unsigned n, unsigned i, char out[64]);
 void model_sender(unsigned n, char out[64]);
 bool model_parse_address(struct span address, unsigned *n, unsigned *i); /* i: ~0u of a sender */

@@ -22,7 +22,9 @@ enum {
 	STOP_MS = 30000,
 	STILL_MAX = 5000,
 	AUDIT_EVERY = 50,
-	END_MS = 30 * 3600 * 1000 /* a message and the report on it */
+	HOUR_MS = 3600 * 1000,
+	END_MS = 30 * HOUR_MS,	 /* a message and the report on it */
+	OVERDUE_MS = 2 * HOUR_MS /* an attempt under way, a pause, a start that came late */
 };
 
 static struct {
@@ -352,6 +354,8 @@ check_message(unsigned n)
 		return;
 	message_id_format(&m->id, id);
 	found = queue_find(world.queue, span_of(id));
+	if (sim->mono_us / 1000 - m->at_ms > SIM_MAX_AGE_S * 1000 + OVERDUE_MS)
+		sim_fail("message %u should have been given up long ago", n);
 	if (found == NULL)
 		sim_fail("message %u was accepted, is not settled, and is not in the queue", n);
 	for (unsigned i = 0; i < m->recipient_count; i++) {
@@ -370,6 +374,8 @@ audit(void)
 
 	if (queue_audit(world.queue, &why) != RC_OK)
 		sim_fail("audit of the queue: %s", why.text);
+	if (world.under_way == 0)
+		model_no_submissions();
 	for (unsigned n = 0; n < sim->submitted; n++)
 		check_message(n);
 }
@@ -526,8 +532,13 @@ has_mail(void)
 static void
 end_well(void)
 {
-	if (!sim->healed)
-		(void)run(sim->mono_us / 1000 + sim_between(0, 3600000), NULL);
+	if (!sim->healed) {
+		/* Long enough for mail to get too old, where that does not take too many attempts. */
+		bool days = sim->plan.retry_max_s >= 600 && sim_chance(300);
+
+		(void)run(
+		    sim->mono_us / 1000 + sim_between(0, days ? 40 * HOUR_MS : HOUR_MS), NULL);
+	}
 	sim_trace("all is healed");
 	sim->healed = true;
 	disk_heal();
