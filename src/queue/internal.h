@@ -68,6 +68,7 @@ struct queue_message {
 	int64_t max_age_ms; /* 0: the default */
 	int32_t born_s;	    /* monotonic: a wall clock that jumps makes no message old */
 	uint16_t recipient_count;
+	uint16_t reports; /* about it, on their way to the disk */
 	bool committed;
 	bool poison; /* found at the start, to be held */
 	bool held;   /* its items become ITEM_HELD instead of ready or deferred */
@@ -115,6 +116,7 @@ struct queue {
 	struct map sites;
 	struct list messages;
 	struct list cursors;
+	struct list reports; /* on their way to the disk */
 	struct heap deferred;
 	struct timer due_timer, sweep_timer, later_timer;
 	struct list idle_slots, busy_slots, starved, later;
@@ -122,7 +124,7 @@ struct queue {
 	size_t next_loop;
 	uint64_t hot_bytes;
 	unsigned suspect_work; /* of the item of a suspect that is active; 0: none */
-	bool started, stopping;
+	bool started, stopping, cut;
 	void (*on_idle)(void *arg);
 	void *on_idle_arg;
 };
@@ -165,5 +167,6 @@ void sites_free(struct queue *queue);
 void sites_close_channels(struct queue *queue);
 void sites_stop_lookups(struct queue *queue);
 void sites_cut(struct queue *queue);
+void queue_check_idle(struct queue *queue); /* after queue_stop: is nothing under way any more? */
 
 #endif

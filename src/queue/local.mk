@@ -1,6 +1,7 @@
 noinst_LIBRARIES += src/queue/libpr_queue.a
 src_queue_libpr_queue_a_SOURCES = \
 	src/queue/internal.h \
+	src/queue/audit.c \
 	src/queue/queue.c src/queue/queue.h \
 	src/queue/retry.c src/queue/retry.h \
 	src/queue/site.c \

@@ -1,7 +1,7 @@
 /* queue/queue.c - messages and items: in, settled, deferred, out.
  *
  * Always true: an item that has open recipients is in a site's ready list, active, or in the heap of deferred ones; a
- * message without items has a "done" record on its way. */
+ * message without items has a "done" record on its way, or a report that must be on the disk before it. */
 #include "config.h"
 
 #include "queue/internal.h"
@@ -20,6 +20,7 @@
 enum {
 	SWEEP_MS = 60000,
 	PUT_BACK_MS = 2000,
+	REPORT_RETRY_MS = 10000,
 	HOT_SHARE = 8 /* of spool.body_budget is for messages on their way out */
 };
 
@@ -412,35 +413,93 @@ tell(const struct queue_message *m, const struct message *message, const char *r
 	event_recipient(&event);
 }
 
+/* What is settled goes to the disk, but not before the reports on it are there: in one batch a power cut may keep the
+ * later record and lose the earlier one, and nobody would be told. */
+static void
+record_outcome(struct queue_message *m)
+{
+	if (m->reports > 0)
+		return; /* the last of them comes back here */
+	if (m->items == NULL)
+		queue_discard(m);
+	else
+		record_state(m);
+}
+
+/* A report on its way to the disk. It is tried until it is there: the message it speaks of stays until then. */
+struct report {
+	struct list node; /* in queue->reports */
+	struct queue_message *about;
+	struct message *message;
+	struct timer retry_timer;
+};
+
+static void
+report_free(struct report *report)
+{
+	timer_cancel(&report->retry_timer);
+	list_del(&report->node);
+	message_unref(report->message);
+	free(report);
+}
+
 static void
 on_report_stored(void *arg, enum rc rc, uint64_t sequence, const struct why *why)
 {
-	(void)arg;
+	struct report *report = arg;
+	struct queue_message *m = report->about;
+	struct queue *queue = m->queue;
+
 	(void)sequence;
+	if (rc != RC_OK) {
+		log_line(
+		    LOG_LEVEL_ERROR, "bounce", "a report could not be stored yet: %s", why->text);
+		timer_set(&report->retry_timer, REPORT_RETRY_MS);
+		return;
+	}
+	report_free(report);
+	m->reports--;
+	record_outcome(m);
+	queue_check_idle(queue);
+}
+
+static void
+store_report(void *arg)
+{
+	struct report *report = arg;
+	struct why why = WHY_EMPTY;
+	enum rc rc =
+	    queue_submit(report->about->queue, report->message, on_report_stored, report, &why);
+
 	if (rc != RC_OK)
-		log_line(LOG_LEVEL_ERROR, "bounce", "a report could not be stored: %s", why->text);
+		on_report_stored(report, rc, 0, &why);
 }
 
 static void
 report_failures(struct queue_message *m, const struct message *message,
     const struct bounce_recipient *failed, size_t count)
 {
+	struct queue *queue = m->queue;
+	struct report *report = calloc(1, sizeof *report);
 	struct why why = WHY_EMPTY;
-	struct message *report;
 	char qid[EVENT_QUEUE_ID_LEN];
-	enum rc rc = bounce_make(m->queue->config, message, failed, count, &report, &why);
+	enum rc rc = report != NULL ? bounce_make(queue->config, message, failed, count,
+					  &report->message, &why)
+				    : why_set(&why, RC_LATER, 0, "out of memory for a report");
 
 	event_queue_id(m->entry.sequence, qid);
-	if (rc == RC_OK) {
-		rc = queue_submit(m->queue, report, on_report_stored, NULL, &why);
-		if (rc == RC_OK)
-			log_line(
-			    LOG_LEVEL_INFO, "bounce", "%s: sender non-delivery notification", qid);
-		message_unref(report);
-	}
-	if (rc != RC_OK)
+	if (rc != RC_OK) {
 		log_line(rc == RC_DENY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "bounce", "%s: %s", qid,
 		    why.text);
+		free(report);
+		return;
+	}
+	log_line(LOG_LEVEL_INFO, "bounce", "%s: sender non-delivery notification", qid);
+	report->about = m;
+	m->reports++;
+	list_add_tail(&queue->reports, &report->node);
+	timer_init(&report->retry_timer, queue->options.core, store_report, report);
+	store_report(report);
 }
 
 /* Retry later: the distance grows, and never reaches beyond the end of the message's time. */
@@ -496,7 +555,6 @@ item_settle(struct queue_item *item, struct message *message, const uint8_t *ind
 			set_remove(&item->open, index[i]);
 		}
 	}
-	/* The report is stored before the outcome: a crash between them repeats it rather than losing it. */
 	if (failed_count > 0)
 		report_failures(m, message, failed, failed_count);
 	message_cool(m);
@@ -504,10 +562,7 @@ item_settle(struct queue_item *item, struct message *message, const uint8_t *ind
 		drop_item(item);
 	else
 		schedule_retry(item);
-	if (m->items == NULL)
-		queue_discard(m);
-	else
-		record_state(m);
+	record_outcome(m);
 }
 
 /* ------------------------------------------------------------------ in ------------------------ */
@@ -717,6 +772,7 @@ queue_new(const struct queue_options *options, struct config *config, struct tls
 	queue->tls_client = tls_client_ref(tls_client);
 	list_init(&queue->messages);
 	list_init(&queue->cursors);
+	list_init(&queue->reports);
 	list_init(&queue->idle_slots);
 	list_init(&queue->busy_slots);
 	list_init(&queue->starved);
@@ -747,10 +803,7 @@ queue_stop(struct queue *queue, void (*on_idle)(void *arg), void *arg)
 	timer_cancel(&queue->due_timer);
 	timer_cancel(&queue->sweep_timer);
 	sites_close_channels(queue);
-	if (queue->active == 0) {
-		queue->on_idle = NULL;
-		on_idle(arg);
-	}
+	queue_check_idle(queue);
 }
 
 void
@@ -772,6 +825,8 @@ queue_free(struct queue *queue)
 	cursors_end(queue);
 	timer_cancel(&queue->later_timer);
 	sites_stop_lookups(queue);
+	while ((node = queue->reports.next) != &queue->reports)
+		report_free(container_of(node, struct report, node));
 	while ((node = queue->messages.next) != &queue->messages)
 		queue_message_free(container_of(node, struct queue_message, node));
 	sites_free(queue);

@@ -100,7 +100,8 @@ MUST_CHECK enum rc queue_load(
 bool queue_retry(struct queue_message *message, struct span site);
 /* The same for one message that an operator has named: it is not held any more. */
 bool queue_release(struct queue_message *message);
-/* Give the message up without a report to anyone. RC_LATER when an attempt is under way. */
+/* Give the message up without a report to anyone. RC_LATER when an attempt is under way, or
+ * a report on it. */
 MUST_CHECK enum rc queue_drop(struct queue_message *message);
 
 struct queue_stats {
@@ -109,5 +110,11 @@ struct queue_stats {
 	int64_t oldest_ms; /* wall clock of the oldest message, 0: none */
 };
 void queue_stats(const struct queue *queue, struct queue_stats *out);
+
+/* ---- for tests ---- */
+
+/* RC_BUG with why when something that should always be true is not: every open recipient in one item, every item in one
+ * state with something that moves it on, every sum right. Between two rounds of the loop. */
+MUST_CHECK enum rc queue_audit(const struct queue *queue, struct why *why);
 
 #endif

@@ -273,10 +273,11 @@ wake_starved(struct queue *queue)
 		site_run(container_of(node, struct site, starved));
 }
 
-static void
-check_idle(struct queue *queue)
+void
+queue_check_idle(struct queue *queue)
 {
-	if (!queue->stopping || queue->active > 0 || queue->on_idle == NULL)
+	if (!queue->stopping || queue->active > 0 || queue->on_idle == NULL ||
+	    (!list_is_empty(&queue->reports) && !queue->cut))
 		return;
 	sites_close_channels(queue);
 	queue->on_idle(queue->on_idle_arg);
@@ -318,7 +319,7 @@ on_attempt_done(struct attempt *attempt)
 	free(running);
 	site_run(site);
 	wake_starved(queue);
-	check_idle(queue);
+	queue_check_idle(queue);
 }
 
 static enum config_tls_policy
@@ -461,7 +462,7 @@ on_hosts(void *arg, struct mx_result *result)
 	}
 	mx_result_unref(result);
 	site_run(site);
-	check_idle(site->queue);
+	queue_check_idle(site->queue);
 }
 
 static bool
@@ -539,7 +540,7 @@ on_loaded(void *arg, struct message *message, const struct why *why)
 			queue_hold(item->message, why->text);
 	}
 	site_run(site);
-	check_idle(site->queue);
+	queue_check_idle(site->queue);
 }
 
 static void
@@ -712,6 +713,8 @@ sites_stop_lookups(struct queue *queue)
 void
 sites_cut(struct queue *queue)
 {
+	queue->cut =
+	    true; /* reports that a broken disk does not take are made again after the next start */
 	LIST_FOREACH (node, &queue->busy_slots) {
 		struct slot *slot = container_of(node, struct slot, lru);
 
@@ -719,7 +722,7 @@ sites_cut(struct queue *queue)
 		channel_close(slot->channel);
 	}
 	sites_stop_lookups(queue);
-	check_idle(queue);
+	queue_check_idle(queue);
 }
 
 void

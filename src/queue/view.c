@@ -228,6 +228,8 @@ queue_drop(struct queue_message *m)
 	for (const struct queue_item *item = m->items; item != NULL; item = item->next)
 		if (item->state == ITEM_ACTIVE)
 			return RC_LATER;
+	if (m->reports > 0)
+		return RC_LATER;
 	queue_discard(m);
 	return RC_OK;
 }
