@@ -131,12 +131,13 @@ digest_get(struct span *rest, struct digest_entry *out)
 }
 
 static bool
-get_string(struct span *rest, size_t len, const char *before, char **arena, char **out)
+get_string(struct span *rest, size_t len, char before, char **arena, char **out)
 {
 	if (len > rest->len)
 		return false;
 	*out = *arena;
-	*arena += snprintf(*arena, 2, "%s", before);
+	if (before != '\0')
+		*(*arena)++ = before;
 	memcpy(*arena, rest->p, len);
 	*arena += len;
 	*(*arena)++ = '\0';
@@ -169,7 +170,7 @@ digest_envelope(struct span brief, struct envelope *out)
 	arena = out->arena;
 	len = (size_t)get(rest.p, 2);
 	rest = span_skip(rest, 2);
-	if (!get_string(&rest, len, "", &arena, &m->account))
+	if (!get_string(&rest, len, '\0', &arena, &m->account))
 		return RC_BAD;
 	for (size_t i = 0; i < count; i++) {
 		if (rest.len < 2)
@@ -178,7 +179,7 @@ digest_envelope(struct span brief, struct envelope *out)
 		rest = span_skip(rest, 2);
 		if (len == AS_BEFORE && i > 0)
 			m->recipients[i].address = m->recipients[i - 1].address;
-		else if (!get_string(&rest, len, "@", &arena, &m->recipients[i].address))
+		else if (!get_string(&rest, len, '@', &arena, &m->recipients[i].address))
 			return RC_BAD;
 	}
 	m->recipient_count = count;
