@@ -76,6 +76,7 @@ struct app {
 static void *
 loop_main(void *arg)
 {
+	(void)pthread_setname_np(pthread_self(), "pr-connections");
 	loop_run(arg);
 	return NULL;
 }

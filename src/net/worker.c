@@ -41,6 +41,7 @@ worker_main(void *arg)
 {
 	struct worker_pool *pool = arg;
 
+	(void)pthread_setname_np(pthread_self(), "pr-worker");
 	(void)pthread_mutex_lock(&pool->lock);
 	for (;;) {
 		struct worker_job *job;

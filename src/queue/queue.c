@@ -803,6 +803,7 @@ queue_stop(struct queue *queue, void (*on_idle)(void *arg), void *arg)
 	timer_cancel(&queue->due_timer);
 	timer_cancel(&queue->sweep_timer);
 	sites_close_channels(queue);
+	sites_stop_lookups(queue); /* what would wait for hosts waits for the next start */
 	queue_check_idle(queue);
 }
 

@@ -351,6 +351,7 @@ writer_main(void *arg)
 {
 	struct writer *w = arg;
 
+	(void)pthread_setname_np(pthread_self(), "pr-spool");
 	(void)pthread_mutex_lock(&w->lock);
 	for (;;) {
 		struct spool_write *first;
