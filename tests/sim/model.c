@@ -329,7 +329,7 @@ model_crashed(void)
 		for (unsigned i = 0; i < m->recipient_count; i++) {
 			struct sim_recipient *r = &m->recipients[i];
 
-			if (r->final == KNOWN_DURABLE)
+			if (r->final == KNOWN_DURABLE || r->final == KNOWN_MAYBE)
 				continue;
 			if (r->final == KNOWN_HERE && r->on_way) {
 				r->final = KNOWN_MAYBE;
@@ -490,6 +490,7 @@ __wrap_event_recipient(const struct event_recipient *e)
 		    "message %u is given up for recipient %u without a cause (%s)", n, i, e->reply);
 	r->final = KNOWN_HERE;
 	r->on_way = false;
+	r->final_ms = sim->mono_us / 1000;
 	r->bounced = e->kind == EVENT_BOUNCE;
 	sim->bounces += r->bounced;
 }

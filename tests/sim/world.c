@@ -22,6 +22,7 @@ enum {
 	STOP_MS = 30000,
 	STILL_MAX = 5000,
 	AUDIT_EVERY = 50,
+	RECORD_MS = 40000, /* a report that waits for the spool, and the outcome behind it */
 	HOUR_MS = 3600 * 1000,
 	END_MS = 30 * HOUR_MS,	 /* a message and the report on it */
 	OVERDUE_MS = 2 * HOUR_MS /* an attempt under way, a pause, a start that came late */
@@ -348,8 +349,16 @@ check_message(unsigned n)
 	struct queue_recipient_view view;
 	bool open = false;
 
-	for (unsigned i = 0; i < m->recipient_count; i++)
-		open |= m->recipients[i].final == KNOWN_NOT;
+	for (unsigned i = 0; i < m->recipient_count; i++) {
+		const struct sim_recipient *r = &m->recipients[i];
+
+		open |= r->final == KNOWN_NOT;
+		if (r->final == KNOWN_HERE && !r->on_way &&
+		    sim->mono_us / 1000 - r->final_ms > RECORD_MS)
+			sim_fail("message %u is settled for recipient %u, and the spool is not "
+				 "told",
+			    n, i);
+	}
 	if (m->fate != FATE_ACCEPTED || !open)
 		return;
 	message_id_format(&m->id, id);
