@@ -86,7 +86,10 @@ model_plan(void)
 		p->accounts[1].burst = sim_chance(500) ? 0 : (double)sim_between(1, 20);
 		p->accounts[2].quota = sim_between(3, 60);
 	}
-	p->messages = sim->options.steps > 0 ? sim->options.steps : (unsigned)sim_between(8, 60);
+	p->messages =
+	    (unsigned)sim_between(8, 60); /* drawn in any case: what follows stays the same */
+	if (sim->options.steps > 0)
+		p->messages = sim->options.steps;
 	if (p->messages > SIM_MESSAGES)
 		p->messages = SIM_MESSAGES;
 	p->lives = crashes ? 1 + sim_below(6) : 1;

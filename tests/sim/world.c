@@ -539,6 +539,24 @@ has_mail(void)
 }
 
 static void
+trace_queue(void)
+{
+	struct queue_cursor *cursor = queue_cursor_new(world.queue);
+	struct queue_view view;
+	struct queue_stats stats;
+
+	queue_stats(world.queue, &stats);
+	sim_trace("queue: ready=%llu active=%llu deferred=%llu channels=%llu",
+	    (unsigned long long)stats.items_ready, (unsigned long long)stats.items_active,
+	    (unsigned long long)stats.items_deferred, (unsigned long long)stats.channels);
+	while (cursor != NULL && queue_cursor_next(cursor, &view))
+		sim_trace("queue: %llx %s at %s, attempts=%u open=%u (%s)",
+		    (unsigned long long)view.sequence, view.state, view.site, view.attempts,
+		    view.open, view.reason);
+	queue_cursor_free(cursor);
+}
+
+static void
 end_well(void)
 {
 	if (!sim->healed) {
@@ -551,8 +569,10 @@ end_well(void)
 	sim_trace("all is healed");
 	sim->healed = true;
 	disk_heal();
-	if (!run(sim->mono_us / 1000 + END_MS, has_mail))
+	if (!run(sim->mono_us / 1000 + END_MS, has_mail)) {
+		trace_queue();
 		sim_fail("the queue is not empty long after all was healed");
+	}
 	audit();
 	model_end();
 	stop(LIFE_OVER);
