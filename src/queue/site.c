@@ -657,6 +657,8 @@ sites_sweep(struct queue *queue)
 		    !list_is_empty(&site->later))
 			continue;
 		(void)map_del(&queue->sites, span_of(site->key));
+		list_del(
+		    &site->starved); /* what it waited with was dropped or given another route */
 		drop_hosts(site);
 		delivery_policy_unref(site->policy);
 		free(site->key);
