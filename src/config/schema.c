@@ -107,7 +107,8 @@ static const struct schema_row spool_rows[] = {
 	{ MAIN(SIZE, "segment", spool.segment_bytes, "size of one segment file"), RESTART,
 	    RANGE(MIB(1), GIB(4)), DEFAULT("64M") },
 	{ MAIN(SIZE, "reserve", spool.reserve_bytes,
-	      "below this much free disk space mail is refused for the time being"),
+	      "below this much free disk space, or three segments, mail is refused for the time "
+	      "being"),
 	    RANGE(0, GIB(16384)), DEFAULT("512M") },
 	{ MAIN(SIZE, "memory_body", spool.memory_body_bytes,
 	      "larger messages go to files as they arrive"),

@@ -89,6 +89,10 @@ queue_audit(const struct queue *queue, struct why *why)
 		    "counted ready=%zu active=%zu deferred=%zu messages=%zu, known %zu %zu %zu %zu",
 		    sums.ready, sums.active, sums.deferred, sums.messages, queue->ready,
 		    queue->active, queue->deferred.len, queue->message_count);
+	if (!list_is_empty(&queue->starved) && !queue->stopping &&
+	    (queue->slots < (size_t)queue->config->delivery.max_connections ||
+		!list_is_empty(&queue->idle_slots)))
+		return why_set(why, RC_BUG, 0, "a site waits for a connection, and one is free");
 	if (first != NULL && !queue->stopping &&
 	    (!timer_is_set(&queue->due_timer) || queue->due_timer.node.key > first->key))
 		return why_set(why, RC_BUG, 0, "deferred items that no timer will wake");

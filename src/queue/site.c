@@ -264,13 +264,26 @@ judge(struct site *site, const struct attempt *attempt)
 	}
 }
 
+static bool
+slot_is_free(const struct queue *queue)
+{
+	return queue->slots < (size_t)queue->config->delivery.max_connections ||
+	       !list_is_empty(&queue->idle_slots);
+}
+
+/* All of them while a connection is free: the first may not need it after all, when its hosts are not found, and nobody
+ * would come back for the others. Those for whom it does not suffice wait again. */
 static void
 wake_starved(struct queue *queue)
 {
-	struct list *node = list_pop(&queue->starved);
+	struct list woken, *node;
 
-	if (node != NULL)
+	list_init(&woken);
+	list_move_all(&woken, &queue->starved);
+	while (slot_is_free(queue) && (node = list_pop(&woken)) != NULL)
 		site_run(container_of(node, struct site, starved));
+	list_move_all(&woken, &queue->starved); /* behind those that have waited longer */
+	list_move_all(&queue->starved, &woken);
 }
 
 void
@@ -670,6 +683,8 @@ sites_sweep(struct queue *queue)
 		    !list_is_empty(&site->later))
 			continue;
 		(void)map_del(&queue->sites, span_of(site->key));
+		list_del(
+		    &site->starved); /* what it waited with was dropped or given another route */
 		drop_hosts(site);
 		delivery_policy_unref(site->policy);
 		free(site->key);

@@ -22,6 +22,7 @@
 
 enum {
 	DISK_CHECK_MS = 2000,
+	SEGMENTS_KEPT_FREE = 3,
 	COMPACT_MIN_SEGMENTS = 4,
 	PROBE_MIN_MS = 1000,
 	PROBE_MAX_MS = 30000,
@@ -209,6 +210,15 @@ spool_close(struct spool *spool)
 
 /* ------------------------------------------------------------------ segments ------------------ */
 
+/* What has been promised since the last look at the disk counts at once. */
+static void
+disk_take(struct spool *spool, uint64_t bytes)
+{
+	uint64_t left = spool->disk_free;
+
+	spool->disk_free = bytes < left ? left - bytes : 0;
+}
+
 /* Rolls over to a new segment; NULL when memory is out. */
 static struct segment *
 roll(struct spool *spool)
@@ -221,7 +231,9 @@ roll(struct spool *spool)
 	spool->next_generation++;
 	spool->digest_due = true;
 	crypto_random(&segment->stamp, sizeof segment->stamp);
-	if (spool->free_count > 0) { /* oldest first: see FREE in postrider-spool(5) */
+	if (spool->free_count == 0) {
+		disk_take(spool, segment->size);
+	} else { /* oldest first: see FREE in postrider-spool(5) */
 		segment->recycle = spool->free_files[0];
 		spool->free_count--;
 		memmove(spool->free_files, spool->free_files + 1,
@@ -715,6 +727,8 @@ spool_append_message(struct spool *spool, struct spool_entry *entry, struct mess
 		return why_set(why, RC_LATER, 452, "4.3.1 Insufficient system storage");
 	}
 	spool->next_sequence++;
+	if (large)
+		disk_take(spool, message->file_size);
 	append->entry = entry;
 	append->callback = message_committed;
 	append->arg = append;
@@ -780,6 +794,15 @@ spool_set_reserve(struct spool *spool, uint64_t reserve_bytes)
 	spool->options.reserve_bytes = reserve_bytes;
 }
 
+/* Outcomes need room as well: on a disk without any, nothing could be recorded as done, and nothing be freed. */
+static uint64_t
+reserve(const struct spool *spool)
+{
+	uint64_t least = SEGMENTS_KEPT_FREE * spool->options.segment_bytes;
+
+	return spool->options.reserve_bytes > least ? spool->options.reserve_bytes : least;
+}
+
 enum rc
 spool_accepts(struct spool *spool, struct why *why)
 {
@@ -788,7 +811,8 @@ spool_accepts(struct spool *spool, struct why *why)
 		set_reply(why);
 		return RC_LATER;
 	}
-	if (spool->disk_free < spool->options.reserve_bytes)
+	/* Files that wait for reuse are room, too. */
+	if (spool->disk_free + spool->free_count * spool->options.segment_bytes < reserve(spool))
 		return why_set(why, RC_LATER, 452, "4.3.1 Insufficient system storage");
 	return RC_OK;
 }

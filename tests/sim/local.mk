@@ -10,7 +10,7 @@ tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=account_refund,--wrap=account_t
 	-Wl,--wrap=log_line_fields,--wrap=renameat,--wrap=unlinkat \
 	-Wl,--wrap=spool_append_done,--wrap=spool_append_message,--wrap=spool_append_state
 TESTS += tests/sim/check.sh
-EXTRA_DIST += tests/sim/check.sh tests/sim/README.md
+EXTRA_DIST += tests/sim/check.sh tests/sim/mutants.sh tests/sim/mutants tests/sim/README.md
 
 # The long run: make sim SEEDS=10000 SIM_FLAGS="--seed 1 --without disk".
 SEEDS = 1000

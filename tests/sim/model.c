@@ -86,7 +86,10 @@ model_plan(void)
 		p->accounts[1].burst = sim_chance(500) ? 0 : (double)sim_between(1, 20);
 		p->accounts[2].quota = sim_between(3, 60);
 	}
-	p->messages = sim->options.steps > 0 ? sim->options.steps : (unsigned)sim_between(8, 60);
+	p->messages =
+	    (unsigned)sim_between(8, 60); /* drawn in any case: what follows stays the same */
+	if (sim->options.steps > 0)
+		p->messages = sim->options.steps;
 	if (p->messages > SIM_MESSAGES)
 		p->messages = SIM_MESSAGES;
 	p->lives = crashes ? 1 + sim_below(6) : 1;
@@ -329,7 +332,7 @@ model_crashed(void)
 		for (unsigned i = 0; i < m->recipient_count; i++) {
 			struct sim_recipient *r = &m->recipients[i];
 
-			if (r->final == KNOWN_DURABLE)
+			if (r->final == KNOWN_DURABLE || r->final == KNOWN_MAYBE)
 				continue;
 			if (r->final == KNOWN_HERE && r->on_way) {
 				r->final = KNOWN_MAYBE;
@@ -490,6 +493,7 @@ __wrap_event_recipient(const struct event_recipient *e)
 		    "message %u is given up for recipient %u without a cause (%s)", n, i, e->reply);
 	r->final = KNOWN_HERE;
 	r->on_way = false;
+	r->final_ms = sim->mono_us / 1000;
 	r->bounced = e->kind == EVENT_BOUNCE;
 	sim->bounces += r->bounced;
 }

@@ -121,6 +121,7 @@ struct sim_recipient {
 	bool silent;   /* NOTIFY=NEVER */
 	bool on_way;   /* a record that holds the final outcome was given to the spool */
 	uint16_t receipts;
+	int64_t final_ms;
 };
 
 struct sim_message {

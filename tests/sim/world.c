@@ -22,6 +22,7 @@ enum {
 	STOP_MS = 30000,
 	STILL_MAX = 5000,
 	AUDIT_EVERY = 50,
+	RECORD_MS = 40000, /* a report that waits for the spool, and the outcome behind it */
 	HOUR_MS = 3600 * 1000,
 	END_MS = 30 * HOUR_MS,	 /* a message and the report on it */
 	OVERDUE_MS = 2 * HOUR_MS /* an attempt under way, a pause, a start that came late */
@@ -348,8 +349,16 @@ check_message(unsigned n)
 	struct queue_recipient_view view;
 	bool open = false;
 
-	for (unsigned i = 0; i < m->recipient_count; i++)
-		open |= m->recipients[i].final == KNOWN_NOT;
+	for (unsigned i = 0; i < m->recipient_count; i++) {
+		const struct sim_recipient *r = &m->recipients[i];
+
+		open |= r->final == KNOWN_NOT;
+		if (r->final == KNOWN_HERE && !r->on_way &&
+		    sim->mono_us / 1000 - r->final_ms > RECORD_MS)
+			sim_fail("message %u is settled for recipient %u, and the spool is not "
+				 "told",
+			    n, i);
+	}
 	if (m->fate != FATE_ACCEPTED || !open)
 		return;
 	message_id_format(&m->id, id);
@@ -530,6 +539,24 @@ has_mail(void)
 }
 
 static void
+trace_queue(void)
+{
+	struct queue_cursor *cursor = queue_cursor_new(world.queue);
+	struct queue_view view;
+	struct queue_stats stats;
+
+	queue_stats(world.queue, &stats);
+	sim_trace("queue: ready=%llu active=%llu deferred=%llu channels=%llu",
+	    (unsigned long long)stats.items_ready, (unsigned long long)stats.items_active,
+	    (unsigned long long)stats.items_deferred, (unsigned long long)stats.channels);
+	while (cursor != NULL && queue_cursor_next(cursor, &view))
+		sim_trace("queue: %llx %s at %s, attempts=%u open=%u (%s)",
+		    (unsigned long long)view.sequence, view.state, view.site, view.attempts,
+		    view.open, view.reason);
+	queue_cursor_free(cursor);
+}
+
+static void
 end_well(void)
 {
 	if (!sim->healed) {
@@ -542,8 +569,10 @@ end_well(void)
 	sim_trace("all is healed");
 	sim->healed = true;
 	disk_heal();
-	if (!run(sim->mono_us / 1000 + END_MS, has_mail))
+	if (!run(sim->mono_us / 1000 + END_MS, has_mail)) {
+		trace_queue();
 		sim_fail("the queue is not empty long after all was healed");
+	}
 	audit();
 	model_end();
 	stop(LIFE_OVER);

@@ -1,0 +1,309 @@
+/* Unit tests of the way from a failure to the report on it (queue/queue.c): the outcome of the message is recorded only
+ * when the report is on the disk, and a report that the disk does not take is tried again. The spool is real, in a
+ * temporary directory; domains take no mail, but for later.test, whose lookups fail. */
+#include "config.h"
+
+#include "unit/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "event/event.h"
+#include "queue/queue.h"
+#include "util/clock.h"
+
+static int64_t now_us;
+static unsigned syncs, fail_syncs;
+
+static int64_t
+fake_mono(void)
+{
+	return now_us;
+}
+
+static int64_t
+fake_wall(void)
+{
+	return INT64_C(1700000000000000) + now_us;
+}
+
+static const struct clock_source fake_clock = { fake_mono, fake_wall };
+
+static int
+counted_sync(int fd)
+{
+	if (fail_syncs > 0) {
+		fail_syncs--;
+		errno = EIO;
+		return -1;
+	}
+	syncs++;
+	return fdatasync(fd);
+}
+
+static int
+sync_dir(int fd)
+{
+	return fsync(fd);
+}
+
+static const struct disk_ops disk = { pwritev, counted_sync, sync_dir };
+
+/* ------------------------------------------------------------------ a null MX ----------------- */
+
+struct dns_query {
+	struct timer timer;
+	bool fails;
+	void (*on_answer)(void *arg, const struct dns_answer *answer);
+	void *arg;
+};
+
+struct fake {
+	struct resolver resolver;
+	struct loop *loop;
+};
+
+static void
+answer(void *arg)
+{
+	struct dns_query *q = arg;
+	struct span record = { "\0\0\0", 3 };
+	struct dns_answer null_mx = {
+		.status = DNS_OK, .records = &record, .count = 1, .ttl_s = 60
+	};
+	struct dns_answer failure = { .status = DNS_FAILED, .why = "SERVFAIL", .ttl_s = 60 };
+
+	q->on_answer(q->arg, q->fails ? &failure : &null_mx);
+	free(q);
+}
+
+static struct dns_query *
+lookup(struct resolver *resolver, const char *name, enum dns_type type,
+    void (*on_answer)(void *arg, const struct dns_answer *answer), void *arg)
+{
+	struct dns_query *q = calloc(1, sizeof *q);
+
+	(void)type;
+	assert_non_null(q);
+	q->fails = strcmp(name, "later.test") == 0;
+	q->on_answer = on_answer;
+	q->arg = arg;
+	timer_init(&q->timer, container_of(resolver, struct fake, resolver)->loop, answer, q);
+	timer_set(&q->timer, 0);
+	return q;
+}
+
+static void
+cancel(struct resolver *resolver, struct dns_query *query)
+{
+	(void)resolver;
+	timer_cancel(&query->timer);
+	free(query);
+}
+
+static const struct resolver_ops fake_ops = { lookup, cancel, NULL };
+
+/* ------------------------------------------------------------------ the world ----------------- */
+
+struct world {
+	char dir[64];
+	struct loop *loop;
+	struct worker_pool *workers;
+	struct spool *spool;
+	struct config *config;
+	struct fake dns;
+	struct mx_cache *mx;
+	struct tls_client *tls;
+	struct queue *queue;
+	bool idle;
+};
+
+static void
+settle(struct world *w)
+{
+	while (loop_step(w->loop) > 0)
+		continue;
+}
+
+static int
+setup(void **state)
+{
+	static struct world w;
+	struct why why = WHY_EMPTY;
+	struct config_errors errors = { NULL, 0, 0 };
+	struct spool_options spool = { w.dir, 1 << 20, 0, false, &disk };
+	struct mx_options mx = { .port = 25, .ipv4 = true };
+	struct queue_options options = { 0 };
+	struct spool_replay_report report;
+
+	clock_use(&fake_clock);
+	now_us = 1000000;
+	syncs = fail_syncs = 0;
+	w = (struct world){ .dns = { .resolver.ops = &fake_ops } };
+	(void)snprintf(w.dir, sizeof w.dir, "/tmp/postrider-report.XXXXXX");
+	assert_non_null(mkdtemp(w.dir));
+	log_open(LOG_SINK_STDERR, LOG_LEVEL_ERROR);
+	w.loop = w.dns.loop = loop_new_manual("core");
+	w.workers = worker_pool_new(0, 100, &why);
+	assert_rc(spool_open(&spool, w.loop, w.workers, &w.spool, &why), RC_OK);
+	assert_rc(config_parse("hostname = \"relay.test\";", "test", &w.config, &errors), RC_OK);
+	assert_rc(tls_client_load(w.config, &w.tls, &why), RC_OK);
+	w.mx = mx_cache_new(&w.dns.resolver, w.loop, &mx, 10);
+	options.core = w.loop;
+	options.loops = &w.loop;
+	options.loop_count = 1;
+	options.workers = w.workers;
+	options.spool = w.spool;
+	options.mx = w.mx;
+	assert_rc(queue_new(&options, w.config, w.tls, &w.queue, &why), RC_OK);
+	assert_rc(spool_replay(w.spool, &queue_replay_ops, w.queue, &report, &why), RC_OK);
+	queue_start(w.queue);
+	*state = &w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	char command[128];
+
+	settle(w);
+	spool_close(w->spool);
+	queue_free(w->queue);
+	mx_cache_free(w->mx);
+	tls_client_unref(w->tls);
+	config_unref(w->config);
+	worker_pool_free(w->workers);
+	loop_free(w->loop);
+	clock_use(NULL);
+	(void)snprintf(command, sizeof command, "rm -rf %s", w->dir);
+	return system(command);
+}
+
+static void
+on_stored(void *arg, enum rc rc, uint64_t sequence, const struct why *why)
+{
+	(void)why;
+	assert_rc(rc, RC_OK);
+	*(uint64_t *)arg = sequence;
+}
+
+/* Stored, not tried yet; returns its sequence. `other`: another recipient, whose outcome comes behind the failure, or
+ * NULL. */
+static uint64_t
+add(struct world *w, const char *other)
+{
+	static const uint8_t random[16] = { 1 };
+	struct message *m = message_new();
+	struct why why = WHY_EMPTY;
+	uint64_t sequence = 0;
+
+	message_id_make(0x0100, clock_wall_ms(), random, &m->id);
+	assert_rc(message_set(&m->sender, SPAN_LIT("jo@example.com")), RC_OK);
+	if (other != NULL)
+		assert_rc(message_add_recipient(m, span_of(other), SPAN_EMPTY, 0), RC_OK);
+	assert_rc(message_add_recipient(m, SPAN_LIT("a@null.test"), SPAN_EMPTY, 0), RC_OK);
+	m->pieces = calloc(1, sizeof *m->pieces);
+	m->pieces[0] = SPAN_LIT("Subject: x\r\n\r\n");
+	m->piece_count = 1;
+	m->size = m->pieces[0].len;
+	assert_rc(queue_submit(w->queue, m, on_stored, &sequence, &why), RC_OK);
+	message_unref(m);
+	while (sequence == 0)
+		assert_true(loop_step(w->loop) > 0);
+	return sequence;
+}
+
+static void
+test_the_outcome_waits_for_the_report(void **state)
+{
+	struct world *w = *state;
+	uint64_t sequence = add(w, NULL);
+	unsigned before = syncs;
+	uint64_t bounces = event_count(EVENT_BOUNCE);
+
+	while (spool_find(w->spool, sequence) != NULL)
+		assert_true(loop_step(w->loop) > 0);
+	assert_true(event_count(EVENT_BOUNCE) > bounces);
+	assert_true(syncs > before); /* else a power cut could keep the end and lose the report */
+}
+
+/* Two records after the message: the report, and behind its sync the state. */
+static void
+test_a_state_waits_for_the_report(void **state)
+{
+	struct world *w = *state;
+	struct spool_stats stats;
+	unsigned before;
+
+	(void)add(w, "b@later.test");
+	before = syncs;
+	do {
+		assert_true(loop_step(w->loop) > 0);
+		spool_stats(w->spool, &stats);
+	} while (stats.appends < 3);
+	assert_true(syncs > before);
+}
+
+static void
+test_a_report_that_cannot_be_stored_is_tried_again(void **state)
+{
+	struct world *w = *state;
+	struct queue_stats stats;
+	uint64_t sequence = add(w, NULL);
+	uint64_t bounces = event_count(EVENT_BOUNCE);
+	struct why why = WHY_EMPTY;
+
+	fail_syncs = 1;
+	settle(w);
+	assert_int_equal(fail_syncs, 0);
+	assert_int_equal(event_count(EVENT_BOUNCE), bounces + 1);
+	assert_non_null(spool_find(w->spool, sequence));
+	assert_rc(queue_audit(w->queue, &why), RC_OK);
+	now_us += 10 * 1000000;
+	settle(w);
+	assert_null(spool_find(w->spool, sequence));
+	assert_int_equal(event_count(EVENT_BOUNCE), bounces + 2); /* of the report itself */
+	queue_stats(w->queue, &stats);
+	assert_int_equal(stats.messages, 0);
+}
+
+static void
+on_idle(void *arg)
+{
+	((struct world *)arg)->idle = true;
+}
+
+static void
+test_a_stop_waits_for_the_report(void **state)
+{
+	struct world *w = *state;
+
+	(void)add(w, NULL);
+	fail_syncs = 1;
+	settle(w);
+	queue_stop(w->queue, on_idle, w);
+	settle(w);
+	assert_false(w->idle);
+	now_us += 10 * 1000000;
+	settle(w);
+	assert_true(w->idle);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_the_outcome_waits_for_the_report, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_state_waits_for_the_report, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_report_that_cannot_be_stored_is_tried_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_stop_waits_for_the_report, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
