@@ -800,10 +800,10 @@ queue_stop(struct queue *queue, void (*on_idle)(void *arg), void *arg)
 	queue->stopping = true;
 	queue->on_idle = on_idle;
 	queue->on_idle_arg = arg;
+	sites_stop_lookups(queue); /* what would wait for hosts waits for the next start */
 	timer_cancel(&queue->due_timer);
 	timer_cancel(&queue->sweep_timer);
 	sites_close_channels(queue);
-	sites_stop_lookups(queue); /* what would wait for hosts waits for the next start */
 	queue_check_idle(queue);
 }
 
@@ -821,11 +821,11 @@ queue_free(struct queue *queue)
 	if (queue == NULL)
 		return;
 	queue->options.spool = NULL; /* it has been closed: nothing is recorded any more */
+	sites_stop_lookups(queue);   /* puts items back, which may set the timer */
 	timer_cancel(&queue->due_timer);
 	timer_cancel(&queue->sweep_timer);
 	cursors_end(queue);
 	timer_cancel(&queue->later_timer);
-	sites_stop_lookups(queue);
 	while ((node = queue->reports.next) != &queue->reports)
 		report_free(container_of(node, struct report, node));
 	while ((node = queue->messages.next) != &queue->messages)

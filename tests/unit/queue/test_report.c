@@ -91,7 +91,7 @@ lookup(struct resolver *resolver, const char *name, enum dns_type type,
 	q->on_answer = on_answer;
 	q->arg = arg;
 	timer_init(&q->timer, container_of(resolver, struct fake, resolver)->loop, answer, q);
-	timer_set(&q->timer, 0);
+	timer_set(&q->timer, q->fails ? 5 : 0); /* the failure comes first */
 	return q;
 }
 
@@ -133,7 +133,9 @@ setup(void **state)
 	static struct world w;
 	struct why why = WHY_EMPTY;
 	struct config_errors errors = { NULL, 0, 0 };
-	struct spool_options spool = { w.dir, 1 << 20, 0, false, &disk };
+	struct spool_options spool = {
+		.directory = w.dir, .segment_bytes = 1 << 20, .disk = &disk
+	};
 	struct mx_options mx = { .port = 25, .ipv4 = true };
 	struct queue_options options = { 0 };
 	struct spool_replay_report report;
