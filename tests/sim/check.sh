@@ -4,7 +4,7 @@
 set -eu
 sim=${POSTRIDER_BUILD:-.}/tests/sim/sim
 
-# The spool has no defined behaviour yet for a disk on which writes fail and the daemon goes on: README.md.
+# Disks on which single writes fail and the daemon goes on: see the end of README.md.
 set -- --without disk
 
 "$sim" --seed 1 --count 25 --seconds 15 --twice "$@"
