@@ -136,7 +136,7 @@ def test_disk_below_its_reserve(daemon, sink):
 
 @pytest.mark.skipif(os.environ.get("POSTRIDER_BUILD_KIND", "").endswith("san"), reason="sanitizers keep freed memory")
 def test_memory_is_flat(daemon, make_counting_sink):
-    """What 100,000 messages leave behind is what 10,000 left. The room for messages on their way out is an eighth of
+    """More than 100,000 messages leave no more behind than the first 10,000. The room for messages on their way out is an eighth of
     the budget: small here, so that a queue that grows for a while does not count."""
     sink = make_counting_sink()
     daemon.route_all_to(sink.port)
@@ -148,10 +148,11 @@ def test_memory_is_flat(daemon, make_counting_sink):
         until(lambda: queue_is_empty(daemon), 300, lambda: daemon.log()[-2000:])
         return daemon.rss_kib()
 
-    first = after(10000)
-    last = after(90000)
-    # room for a longer queue at its worst moment, not for 70 bytes a message
-    assert last < first + 6144, f"{first} KiB, then {last} KiB"
+    after(10000)
+    sizes = [after(30000) for _ in range(4)]
+    # A longer queue at its worst moment may leave memory behind once; a leak of 60 bytes a message does each time.
+    growth = [b - a for a, b in zip(sizes, sizes[1:])]
+    assert min(growth) < 1800, f"{sizes} KiB"
 
 
 def test_quit_drains(daemon, sink):
