@@ -1,6 +1,7 @@
 /* main/app.c - start, reload, stop.
  *
- * Start: threads and loops, spool and replay, then deliveries, then listeners and the control socket, then READY=1.
+ * Start: threads and loops, a survey of the spool, then deliveries, while replay still tells of messages; when it has
+ * told of all, so that limits and lists are right, listeners and the control socket, then READY=1.
  * Stop: listeners and sessions end, the control socket takes no more changes, submissions under way are stored,
  * attempts under way finish (at most STOP_MS, then they are cut and count as unknown), then the spool is closed. */
 #include "config.h"
@@ -39,7 +40,9 @@ enum {
 	WORKER_QUEUE = 20000,
 	MX_CACHE_MAX = 20000,
 	LOOPS_MAX = 64,
-	SECRET_LEN = 32
+	SECRET_LEN = 32,
+	REPLAY_STEP = 1000, /* records between two looks at the loop: about a millisecond */
+	REPLAY_RETRY_MS = 1000
 };
 
 struct app {
@@ -63,8 +66,9 @@ struct app {
 	size_t signal_count;
 	unsigned char secret[SECRET_LEN];
 
-	bool stopping, draining, cut, sessions_over, control_idle, queue_idle;
-	struct timer stop_timer, drain_timer, tls_timer, status_timer;
+	bool replayed, stopping, draining, cut, sessions_over, control_idle, queue_idle;
+	struct timer stop_timer, drain_timer, tls_timer, status_timer, replay_timer;
+	int status; /* the process's, at the end */
 	struct reloader reloader;
 	struct watchdog watchdog;
 	int64_t started_ms;
@@ -203,23 +207,6 @@ make_spool(struct app *app, struct why *why)
 }
 
 static enum rc
-replay(struct app *app, struct why *why)
-{
-	struct spool_replay_report report;
-	enum rc rc = spool_replay(app->spool, &queue_replay_ops, app->queue, &report, why);
-
-	if (rc == RC_OK)
-		log_line(LOG_LEVEL_INFO, "spool",
-		    "replayed: segments=%llu messages=%llu waiting=%llu damaged=%llu digests=%llu "
-		    "held=%llu ms=%lld",
-		    (unsigned long long)report.segments, (unsigned long long)report.messages,
-		    (unsigned long long)report.live, (unsigned long long)report.damaged,
-		    (unsigned long long)report.digests, (unsigned long long)report.poisoned,
-		    (long long)report.took_ms);
-	return rc;
-}
-
-static enum rc
 make_flow(struct app *app, struct why *why)
 {
 	struct queue_options queue = { .core = app->core,
@@ -285,6 +272,13 @@ make_control(struct app *app, struct why *why)
 	    &context, config->control.socket, (int)config->control.mode, &app->control, why);
 }
 
+/* 0 before the doors are open, too. */
+static uint64_t
+sessions(const struct app *app)
+{
+	return app->smtp != NULL ? smtp_server_sessions(app->smtp) : 0;
+}
+
 static enum rc apply(void *arg, struct snapshot *next, struct buf *restart);
 
 static enum rc
@@ -321,12 +315,10 @@ make_all(struct app *app, struct why *why)
 	if (rc == RC_OK)
 		rc = make_flow(app, why);
 	if (rc == RC_OK)
-		rc = replay(app, why);
+		rc = spool_replay_begin(app->spool, &queue_replay_ops, app->queue, why);
 	if (rc == RC_OK)
 		queue_start(app->queue);
-	if (rc == RC_OK)
-		rc = make_smtp(app, why);
-	return rc == RC_OK ? make_control(app, why) : rc;
+	return rc;
 }
 
 /* ------------------------------------------------------------------ reload -------------------- */
@@ -337,8 +329,8 @@ apply(void *arg, struct snapshot *next, struct buf *restart)
 	struct app *app = arg;
 	struct why why = WHY_EMPTY;
 
-	if (smtp_server_configure(app->smtp, next->config, next->credentials, next->tls_server) !=
-	    RC_OK)
+	if (app->smtp != NULL && smtp_server_configure(app->smtp, next->config, next->credentials,
+				     next->tls_server) != RC_OK)
 		return RC_LATER;
 	if (accounts_configure(app->accounts, next->config, &why) != RC_OK)
 		log_line(LOG_LEVEL_ERROR, "config", "%s", why.text);
@@ -381,7 +373,7 @@ control_asks(void *arg, struct control_daemon *out)
 	*out = (struct control_daemon){ .config = app->now.config,
 		.config_path = app->options->path,
 		.started_ms = app->started_ms,
-		.sessions = smtp_server_sessions(app->smtp),
+		.sessions = sessions(app),
 		.reload_ms = app->reloader.last_ms,
 		.reload_rc = app->reloader.last_rc,
 		.reload_text = buf_span(&app->reloader.last_text) };
@@ -411,7 +403,7 @@ on_status(void *arg)
 	    spool.failing ? "NO MAIL IS TAKEN IN: the spool cannot be written; " : "",
 	    (unsigned long long)((sent - app->sent_before) * 1000 / STATUS_MS),
 	    (unsigned long long)stats.messages, (unsigned long long)stats.items_deferred,
-	    (unsigned long long)smtp_server_sessions(app->smtp));
+	    (unsigned long long)sessions(app));
 	app->sent_before = sent;
 	timer_set(&app->status_timer, STATUS_MS);
 }
@@ -465,7 +457,8 @@ on_stop_deadline(void *arg)
 		return;
 	}
 	app->cut = true;
-	smtp_server_cut(app->smtp);
+	if (app->smtp != NULL)
+		smtp_server_cut(app->smtp);
 	queue_cut(app->queue);
 	timer_set(&app->stop_timer, CUT_MS);
 }
@@ -481,12 +474,16 @@ begin_stop(struct app *app)
 	reloader_close(&app->reloader);
 	timer_cancel(&app->tls_timer);
 	timer_cancel(&app->drain_timer);
+	timer_cancel(&app->replay_timer);
 	timer_set(&app->stop_timer, STOP_MS);
 	if (app->control != NULL)
 		control_stop(app->control, on_control_idle, app);
 	else
 		app->control_idle = true;
-	smtp_server_stop(app->smtp, on_sessions_over, app);
+	if (app->smtp != NULL)
+		smtp_server_stop(app->smtp, on_sessions_over, app);
+	else
+		app->sessions_over = true;
 	queue_stop(app->queue, on_queue_idle, app);
 }
 
@@ -506,7 +503,7 @@ on_drain_look(void *arg)
 	struct queue_stats stats;
 
 	queue_stats(app->queue, &stats);
-	if (smtp_server_sessions(app->smtp) == 0 && stats.items_ready == 0 &&
+	if (app->replayed && sessions(app) == 0 && stats.items_ready == 0 &&
 	    stats.items_active == 0)
 		begin_stop(app);
 	else
@@ -520,7 +517,8 @@ begin_drain(struct app *app)
 		return;
 	app->draining = true;
 	log_line(LOG_LEVEL_INFO, "master", "draining: nothing is accepted any more");
-	smtp_server_stop(app->smtp, nothing_to_do, app);
+	if (app->smtp != NULL)
+		smtp_server_stop(app->smtp, nothing_to_do, app);
 	timer_set(&app->drain_timer, DRAIN_LOOK_MS);
 }
 
@@ -540,7 +538,7 @@ log_state(struct app *app)
 	    (unsigned long long)queue.messages, (unsigned long long)queue.items_ready,
 	    (unsigned long long)queue.items_active, (unsigned long long)queue.items_deferred,
 	    (unsigned long long)queue.channels, (unsigned long long)queue.sites,
-	    (unsigned long long)smtp_server_sessions(app->smtp), (unsigned long long)spool.segments,
+	    (unsigned long long)sessions(app), (unsigned long long)spool.segments,
 	    (unsigned long long)spool.live_bytes, (unsigned long long)spool.disk_free,
 	    worker_queued(app->workers));
 }
@@ -608,6 +606,79 @@ watch_signals(struct app *app, struct why *why)
 	return RC_OK;
 }
 
+/* ------------------------------------------------------------------ replay, doors ------------- */
+
+static int
+exit_status(enum rc rc, const struct why *why)
+{
+	switch (rc) {
+	case RC_OK:
+		return EX_OK;
+	case RC_DENY:
+		return why->err == EACCES || why->err == EPERM ? EX_NOPERM : EX_TEMPFAIL;
+	case RC_BAD:
+		return EX_CONFIG;
+	default:
+		return why->err == EACCES || why->err == EPERM ? EX_NOPERM : EX_OSERR;
+	}
+}
+
+static void
+cannot_start(struct app *app, enum rc rc, const struct why *why)
+{
+	log_line(LOG_LEVEL_ERROR, "master", "cannot start: %s", why->text);
+	app->status = exit_status(rc, why);
+}
+
+/* Mail and questions may come. */
+static enum rc
+open_doors(struct app *app, struct why *why)
+{
+	enum rc rc = make_smtp(app, why);
+
+	if (rc == RC_OK)
+		rc = make_control(app, why);
+	if (rc != RC_OK)
+		return rc;
+	if (notify_close_rest() > 0)
+		log_line(LOG_LEVEL_WARNING, "master",
+		    "the service manager passed sockets that no listener asked for");
+	timer_set(&app->status_timer, STATUS_MS);
+	log_line(LOG_LEVEL_INFO, "master", "ready: version=%s loops=%zu", VERSION, app->loop_count);
+	notify_send("READY=1");
+	log_flush();
+	return RC_OK;
+}
+
+static void
+on_replay_step(void *arg)
+{
+	struct app *app = arg;
+	struct spool_replay_report report;
+	struct why why = WHY_EMPTY;
+	enum rc rc = spool_replay_step(app->spool, REPLAY_STEP, &report, &why);
+
+	if (rc == RC_MORE) {
+		if (why.text[0] != '\0')
+			log_line(LOG_LEVEL_ERROR, "master", "%s: tried again", why.text);
+		timer_set(&app->replay_timer, why.text[0] != '\0' ? REPLAY_RETRY_MS : 0);
+		return;
+	}
+	log_line(LOG_LEVEL_INFO, "spool",
+	    "replayed: segments=%llu messages=%llu waiting=%llu damaged=%llu digests=%llu "
+	    "held=%llu ms=%lld",
+	    (unsigned long long)report.segments, (unsigned long long)report.messages,
+	    (unsigned long long)report.live, (unsigned long long)report.damaged,
+	    (unsigned long long)report.digests, (unsigned long long)report.poisoned,
+	    (long long)report.took_ms);
+	app->replayed = true;
+	rc = app->draining ? RC_OK : open_doors(app, &why);
+	if (rc != RC_OK) {
+		cannot_start(app, rc, &why);
+		begin_stop(app);
+	}
+}
+
 /* ------------------------------------------------------------------ all of it ----------------- */
 
 static void
@@ -620,6 +691,7 @@ free_all(struct app *app)
 		timer_cancel(&app->drain_timer);
 		timer_cancel(&app->tls_timer);
 		timer_cancel(&app->status_timer);
+		timer_cancel(&app->replay_timer);
 		watchdog_stop(&app->watchdog);
 	}
 	worker_pool_free(app->workers); /* finishes jobs; their results run below */
@@ -639,21 +711,6 @@ free_all(struct app *app)
 	crypto_wipe(app->secret, sizeof app->secret);
 }
 
-static int
-exit_status(enum rc rc, const struct why *why)
-{
-	switch (rc) {
-	case RC_OK:
-		return EX_OK;
-	case RC_DENY:
-		return why->err == EACCES || why->err == EPERM ? EX_NOPERM : EX_TEMPFAIL;
-	case RC_BAD:
-		return EX_CONFIG;
-	default:
-		return why->err == EACCES || why->err == EPERM ? EX_NOPERM : EX_OSERR;
-	}
-}
-
 int
 app_run(const struct snapshot_options *options, struct snapshot *snapshot)
 {
@@ -670,31 +727,26 @@ app_run(const struct snapshot_options *options, struct snapshot *snapshot)
 	if (rc == RC_OK)
 		rc = watch_signals(&app, &why);
 	if (rc != RC_OK) {
-		log_line(LOG_LEVEL_ERROR, "master", "cannot start: %s", why.text);
+		cannot_start(&app, rc, &why);
 		free_all(&app);
 		log_close();
-		return exit_status(rc, &why);
+		return app.status;
 	}
-	if (notify_close_rest() > 0)
-		log_line(LOG_LEVEL_WARNING, "master",
-		    "the service manager passed sockets that no listener asked for");
 	timer_init(&app.stop_timer, app.core, on_stop_deadline, &app);
 	timer_init(&app.drain_timer, app.core, on_drain_look, &app);
 	timer_init(&app.tls_timer, app.core, on_tls_look, &app);
 	timer_init(&app.status_timer, app.core, on_status, &app);
 	timer_set(&app.tls_timer, TLS_LOOK_MS);
-	timer_set(&app.status_timer, STATUS_MS);
+	timer_init(&app.replay_timer, app.core, on_replay_step, &app);
+	timer_set(&app.replay_timer, 0);
 	app.watchdog = (struct watchdog){ .core = app.core,
 		.loops = app.loops,
 		.loop_count = app.loop_count,
 		.workers = app.workers };
 	watchdog_start(&app.watchdog);
-	log_line(LOG_LEVEL_INFO, "master", "ready: version=%s loops=%zu", VERSION, app.loop_count);
-	notify_send("READY=1");
-	log_flush();
 	loop_run(app.core);
 	free_all(&app);
 	log_line(LOG_LEVEL_INFO, "master", "stopped");
 	log_close();
-	return EX_OK;
+	return app.status;
 }

@@ -21,31 +21,36 @@ wrong(const struct queue_message *m, const char *text, struct why *why)
 static enum rc
 audit_item(const struct queue_item *item, struct sums *sums, struct why *why)
 {
-	const struct queue_message *m = item->message;
+	const struct queue_message *m = item_message(item);
 	const struct site *site = item->site;
-	bool due = heap_has(&item->due), listed = !list_is_empty(&item->node);
+	const struct queue *queue = site->queue;
 
-	if (set_is_empty(&item->open))
+	if (item->open == 0)
 		return wrong(m, "an item without open recipients", why);
 	switch (item->state) {
 	case ITEM_READY:
 		sums->ready++;
-		if (due || !listed)
+		if (item->node.next->prev != &item->node)
 			return wrong(m, "a ready item that is not in its site's list", why);
-		if (m->queue->started && !m->queue->stopping && site->active == 0 &&
-		    !timer_is_set(&site->pause) && list_is_empty(&site->starved) &&
-		    list_is_empty(&site->later))
+		if (queue->started && !queue->stopping && site->active == 0 &&
+		    !timer_is_set(&site->pause) && site->lookup == NULL &&
+		    list_is_empty(&site->starved) && list_is_empty(&site->later))
 			return wrong(m, "a ready item that nothing will begin", why);
 		return RC_OK;
 	case ITEM_ACTIVE:
 		sums->active++;
-		return due || listed ? wrong(m, "an active item that also waits", why) : RC_OK;
+		return RC_OK;
 	case ITEM_DEFERRED:
 		sums->deferred++;
-		return !due || listed ? wrong(m, "a deferred item without a time", why) : RC_OK;
+		if (item->node.next->prev != &item->node)
+			return wrong(m, "a deferred item without a time", why);
+		if (wheel_left_ms(item) < -2 * WHEEL_TICK_MS && !queue->stopping && queue->started)
+			return wrong(m, "a deferred item whose time is over", why);
+		return RC_OK;
 	case ITEM_HELD:
-		return !m->held || due || listed ? wrong(m, "a held item that also waits", why)
-						 : RC_OK;
+		return !m->held ? wrong(m, "an item that nothing moves on", why) : RC_OK;
+	default:
+		break;
 	}
 	return wrong(m, "an item in no state", why);
 }
@@ -53,20 +58,22 @@ audit_item(const struct queue_item *item, struct sums *sums, struct why *why)
 static enum rc
 audit_message(const struct queue_message *m, struct sums *sums, struct why *why)
 {
-	struct recipient_set seen = { { 0, 0 } };
+	bool seen[MESSAGE_RECIPIENTS_MAX] = { false };
 	enum rc rc = RC_OK;
 
 	sums->messages++;
-	if (m->items == NULL && m->reports == 0)
+	if (message_is_over(m) && m->reports == 0)
 		return wrong(m, "nothing is left to do, and it is still here", why);
-	for (const struct queue_item *item = m->items; item != NULL && rc == RC_OK;
-	     item = item->next) {
-		if (((seen.bits[0] & item->open.bits[0]) | (seen.bits[1] & item->open.bits[1])) !=
-		    0)
-			return wrong(m, "a recipient in two items", why);
-		seen.bits[0] |= item->open.bits[0];
-		seen.bits[1] |= item->open.bits[1];
+	ITEMS_FOREACH(item, m)
+	{
+		for (size_t i = 0; i < m->recipient_count; i++) {
+			if (seen[i] && item_has(item, i))
+				return wrong(m, "a recipient in two items", why);
+			seen[i] |= item_has(item, i);
+		}
 		rc = audit_item(item, sums, why);
+		if (rc != RC_OK)
+			break;
 	}
 	return rc;
 }
@@ -74,27 +81,30 @@ audit_message(const struct queue_message *m, struct sums *sums, struct why *why)
 enum rc
 queue_audit(const struct queue *queue, struct why *why)
 {
-	const struct heap_node *first = heap_first(&queue->deferred);
 	struct sums sums = { 0, 0, 0, 0 };
 	enum rc rc = RC_OK;
 
-	for (const struct list *node = queue->messages.next;
-	     node != &queue->messages && rc == RC_OK; node = node->next)
-		rc = audit_message(container_of(node, struct queue_message, node), &sums, why);
+	for (struct spool_entry *entry = spool_next(queue->options.spool, 0);
+	     entry != NULL && rc == RC_OK;
+	     entry = spool_next(queue->options.spool, entry->sequence)) {
+		const struct queue_message *m = container_of(entry, struct queue_message, entry);
+
+		if (message_is_stored(m))
+			rc = audit_message(m, &sums, why);
+	}
 	if (rc != RC_OK)
 		return rc;
 	if (sums.ready != queue->ready || sums.active != queue->active ||
-	    sums.deferred != queue->deferred.len || sums.messages != queue->message_count)
+	    sums.deferred != queue->deferred.count || sums.messages != queue->message_count)
 		return why_set(why, RC_BUG, 0,
 		    "counted ready=%zu active=%zu deferred=%zu messages=%zu, known %zu %zu %zu %zu",
 		    sums.ready, sums.active, sums.deferred, sums.messages, queue->ready,
-		    queue->active, queue->deferred.len, queue->message_count);
+		    queue->active, queue->deferred.count, queue->message_count);
 	if (!list_is_empty(&queue->starved) && !queue->stopping &&
-	    (queue->slots < (size_t)queue->config->delivery.max_connections ||
-		!list_is_empty(&queue->idle_slots)))
+	    queue->slots - queue->idle_count + queue->loading <
+		(size_t)queue->config->delivery.max_connections)
 		return why_set(why, RC_BUG, 0, "a site waits for a connection, and one is free");
-	if (first != NULL && !queue->stopping &&
-	    (!timer_is_set(&queue->due_timer) || queue->due_timer.node.key > first->key))
+	if (queue->deferred.count > 0 && !queue->stopping && !timer_is_set(&queue->deferred.timer))
 		return why_set(why, RC_BUG, 0, "deferred items that no timer will wake");
 	return RC_OK;
 }

@@ -1,7 +1,10 @@
 /* queue/site.c - one destination: its hosts, its connections, and which item goes next.
  *
- * Always true: `active` items (loading, waiting for hosts, or in an attempt) never exceed the limit of connections per
- * destination; every active item ends in item_settle or item_put_back. */
+ * In this order: the hosts are looked up; when they are known and a connection may be had, the item's message is read
+ * (few are in memory, however long the queue); then it is tried, or settled by what the lookup said.
+ *
+ * Always true: `active` items (loading, or in an attempt) never exceed the limit of connections per destination, nor all
+ * of them that of all connections; every active item ends in item_settle, item_put_back or item_make_ready. */
 #include "config.h"
 
 #include "queue/internal.h"
@@ -19,10 +22,10 @@ enum {
 	PAUSE_AFTER_FAILURES = 3,
 	PAUSE_MIN_MS = 10000,
 	PAUSE_MAX_MS = 300000,
-	SITE_KEY_MAX = 1100 /* a domain, or a name of a route: both are bounded far below */
+	NO_MEMORY_MS = 2000,
+	HOSTS_LEAST_MS = 1000, /* a result counts that long, whatever it says */
+	SITE_KEY_MAX = 1100    /* a domain, or a name of a route: both are bounded far below */
 };
-
-static void start(struct queue_item *item, struct message *message);
 
 /* ------------------------------------------------------------------ routes and sites ---------- */
 
@@ -88,7 +91,6 @@ site_for(struct queue *queue, struct span domain)
 	site->queue = queue;
 	site->key = key;
 	list_init(&site->ready);
-	list_init(&site->waiting);
 	list_init(&site->idle);
 	list_init(&site->starved);
 	list_init(&site->later);
@@ -145,12 +147,21 @@ make_policy(struct site *site)
 
 /* ------------------------------------------------------------------ slots --------------------- */
 
+/* Connections in use, and those that messages being loaded will want. */
+static bool
+has_capacity(const struct queue *queue)
+{
+	return queue->slots - queue->idle_count + queue->loading <
+	       (size_t)queue->config->delivery.max_connections;
+}
+
 static void
 slot_close(struct slot *slot)
 {
 	struct queue *queue = slot->site->queue;
 
 	timer_cancel(&slot->idle_timer);
+	queue->idle_count -= slot->is_idle;
 	list_del(&slot->node);
 	list_del(&slot->lru);
 	if (!slot->cut)
@@ -204,6 +215,8 @@ slot_take(struct site *site)
 		list_del(&slot->lru);
 		list_add_tail(&queue->busy_slots, &slot->lru);
 		timer_cancel(&slot->idle_timer);
+		slot->is_idle = false;
+		queue->idle_count--;
 		return slot;
 	}
 	if (queue->slots >= (size_t)queue->config->delivery.max_connections) {
@@ -228,6 +241,8 @@ slot_give_back(struct slot *slot, bool usable)
 	list_add_head(&slot->site->idle, &slot->node);
 	list_del(&slot->lru);
 	list_add_tail(&queue->idle_slots, &slot->lru);
+	slot->is_idle = true;
+	queue->idle_count++;
 	timer_set(&slot->idle_timer, queue->config->delivery.idle_ms);
 }
 
@@ -264,26 +279,15 @@ judge(struct site *site, const struct attempt *attempt)
 	}
 }
 
-static bool
-slot_is_free(const struct queue *queue)
-{
-	return queue->slots < (size_t)queue->config->delivery.max_connections ||
-	       !list_is_empty(&queue->idle_slots);
-}
-
-/* All of them while a connection is free: the first may not need it after all, when its hosts are not found, and nobody
- * would come back for the others. Those for whom it does not suffice wait again. */
+/* One after the other while a connection is free: the first may not need it after all, when its hosts are not found, and
+ * nobody would come back for the others. */
 static void
 wake_starved(struct queue *queue)
 {
-	struct list woken, *node;
+	struct list *node;
 
-	list_init(&woken);
-	list_move_all(&woken, &queue->starved);
-	while (slot_is_free(queue) && (node = list_pop(&woken)) != NULL)
+	while (has_capacity(queue) && (node = list_pop(&queue->starved)) != NULL)
 		site_run(container_of(node, struct site, starved));
-	list_move_all(&woken, &queue->starved); /* behind those that have waited longer */
-	list_move_all(&queue->starved, &woken);
 }
 
 void
@@ -312,7 +316,6 @@ static void
 leave_active(struct queue_item *item)
 {
 	leave(item->site, item->work);
-	item->work = 0;
 }
 
 static void
@@ -341,45 +344,6 @@ stricter(enum config_tls_policy site, int message)
 	return message > (int)site ? (enum config_tls_policy)message : site;
 }
 
-static void
-begin_attempt(struct queue_item *item, struct message *message)
-{
-	struct site *site = item->site;
-	uint8_t index[MESSAGE_RECIPIENTS_MAX];
-	size_t count = 0;
-	struct running *running;
-	struct slot *slot;
-	struct attempt *attempt = NULL;
-
-	if (site->queue->stopping) { /* it was being loaded, or looked up, when the end came */
-		leave_active(item);
-		item_put_back(item, "shutting down");
-		return;
-	}
-	running = calloc(1, sizeof *running);
-	slot = running != NULL ? slot_take(site) : NULL;
-	for (size_t i = 0; i < message->recipient_count; i++)
-		if (set_has(&item->open, i))
-			index[count++] = (uint8_t)i;
-	if (slot != NULL)
-		attempt = attempt_new(message, site->hosts, index, count);
-	if (attempt == NULL) {
-		if (slot != NULL)
-			slot_give_back(slot, false);
-		else if (running != NULL && list_is_empty(&site->starved))
-			list_add_tail(&site->queue->starved, &site->starved);
-		free(running);
-		leave_active(item);
-		item_make_ready(item); /* no connection is free: wake_starved comes back */
-		return;
-	}
-	*running = (struct running){ item, slot, clock_mono_us() - item->ready_us };
-	attempt->tls = stricter(site->policy->tls, message->tls);
-	attempt->owner = running;
-	attempt->done = on_attempt_done;
-	channel_send(slot->channel, attempt);
-}
-
 /* ------------------------------------------------------------------ hosts --------------------- */
 
 /* All open recipients of the item get the same outcome, without an attempt. */
@@ -396,7 +360,7 @@ settle_all(struct queue_item *item, struct message *message, const struct outcom
 		return;
 	}
 	for (size_t i = 0; i < message->recipient_count; i++)
-		if (set_has(&item->open, i)) {
+		if (item_has(item, i)) {
 			results[count].address = message->recipients[i].address;
 			results[count].outcome = *outcome;
 			index[count++] = (uint8_t)i;
@@ -425,57 +389,19 @@ outcome_of_hosts(const struct mx_result *hosts, struct outcome *out)
 	    table[hosts->status].status, false, hosts->why);
 }
 
-struct waiting { /* an item whose message is in memory and that waits for the hosts */
-	struct list node;
-	struct queue_item *item;
-	struct message *message;
-};
-
-/* A reload came while the hosts were looked up: they may be those of a route that is gone. */
-static void
-start_again(struct site *site)
-{
-	struct list again, *node;
-
-	list_init(&again);
-	list_move_all(&again, &site->waiting);
-	while ((node = list_pop(&again)) != NULL) {
-		struct waiting *w = container_of(node, struct waiting, node);
-
-		start(w->item, w->message);
-		message_unref(w->message);
-		free(w);
-	}
-}
-
 static void
 on_hosts(void *arg, struct mx_result *result)
 {
 	struct site *site = arg;
-	struct list *node;
+
+	int64_t least_ms = clock_mono_ms() + HOSTS_LEAST_MS;
 
 	site->lookup = NULL;
 	drop_hosts(site);
-	if (site->policy == NULL)
-		start_again(site);
-	if (result->status == MX_OK)
-		site->hosts = mx_result_ref(result);
-	while ((node = list_pop(&site->waiting)) != NULL) {
-		struct waiting *w = container_of(node, struct waiting, node);
-		struct outcome outcome;
-
-		if (result->status == MX_OK) {
-			begin_attempt(w->item, w->message);
-		} else {
-			outcome_of_hosts(result, &outcome);
-			settle_all(w->item, w->message, &outcome);
-		}
-		message_unref(w->message);
-		free(w);
-	}
+	site->hosts = mx_result_ref(result);
+	site->hosts_until_ms = result->expires_ms > least_ms ? result->expires_ms : least_ms;
 	mx_result_unref(result);
 	site_run(site);
-	queue_check_idle(site->queue);
 }
 
 static bool
@@ -496,70 +422,115 @@ look_up_hosts(struct site *site)
 }
 
 static bool
-hosts_are_good(const struct site *site)
+hosts_are_known(const struct site *site)
 {
-	return site->hosts != NULL && site->hosts->expires_ms > clock_mono_ms();
+	return site->policy != NULL && site->hosts != NULL &&
+	       site->hosts_until_ms > clock_mono_ms();
 }
 
-/* The message is in memory: find the hosts, then try. */
+/* False: they are being looked up, or memory is out; site_run is called when that is over. */
+static bool
+find_hosts(struct site *site)
+{
+	if (hosts_are_known(site))
+		return true;
+	if (!make_policy(site) || !look_up_hosts(site))
+		timer_set(&site->pause, NO_MEMORY_MS);
+	return false;
+}
+
+/* ------------------------------------------------------------------ the next item ------------- */
+
+static void
+begin_attempt(struct queue_item *item, struct message *message)
+{
+	struct site *site = item->site;
+	uint8_t index[MESSAGE_RECIPIENTS_MAX];
+	size_t count = 0;
+	struct running *running;
+	struct slot *slot;
+	struct attempt *attempt = NULL;
+
+	running = calloc(1, sizeof *running);
+	slot = running != NULL ? slot_take(site) : NULL;
+	for (size_t i = 0; i < message->recipient_count; i++)
+		if (item_has(item, i))
+			index[count++] = (uint8_t)i;
+	if (slot != NULL)
+		attempt = attempt_new(message, site->hosts, index, count);
+	if (attempt == NULL) {
+		bool no_memory = running == NULL || slot != NULL || has_capacity(site->queue);
+
+		if (slot != NULL)
+			slot_give_back(slot, false);
+		free(running);
+		leave_active(item);
+		if (no_memory) {
+			item_put_back(item, "out of memory");
+			return;
+		}
+		if (list_is_empty(&site->starved))
+			list_add_tail(&site->queue->starved, &site->starved);
+		item_make_ready(item); /* no connection is free: wake_starved comes back */
+		return;
+	}
+	*running = (struct running){ item, slot,
+		(int64_t)((uint32_t)clock_mono_ms() - item->at_ms) * 1000 };
+	attempt->tls = stricter(site->policy->tls, message->tls);
+	attempt->owner = running;
+	attempt->done = on_attempt_done;
+	channel_send(slot->channel, attempt);
+}
+
+/* The message is in memory. What was known before it was loaded may not be any more. */
 static void
 start(struct queue_item *item, struct message *message)
 {
 	struct site *site = item->site;
+	struct outcome outcome;
 	unsigned work = item->work;
-	struct waiting *w;
 
 	if (item_reroute(item, message)) { /* it is gone */
 		leave(site, work);
-		return;
-	}
-	if (!make_policy(site)) {
+	} else if (site->queue->stopping || !hosts_are_known(site)) {
 		leave_active(item);
-		item_put_back(item, "out of memory");
-		return;
-	}
-	if (hosts_are_good(site)) {
+		item_make_ready(item);
+	} else if (site->hosts->status != MX_OK) {
+		outcome_of_hosts(site->hosts, &outcome);
+		settle_all(item, message, &outcome);
+	} else {
 		begin_attempt(item, message);
-		return;
 	}
-	w = calloc(1, sizeof *w);
-	if (w == NULL || !look_up_hosts(site)) {
-		free(w);
-		leave_active(item);
-		item_put_back(item, "out of memory");
-		return;
-	}
-	*w = (struct waiting){ .item = item, .message = message_ref(message) };
-	list_add_tail(&site->waiting, &w->node);
 }
-
-/* ------------------------------------------------------------------ the next item ------------- */
 
 static void
 on_loaded(void *arg, struct message *message, const struct why *why)
 {
 	struct queue_item *item = arg;
 	struct site *site = item->site;
+	struct queue *queue = site->queue;
 
+	queue->loading--;
 	if (message != NULL) {
 		start(item, message);
 		message_unref(message);
 	} else {
 		log_line(LOG_LEVEL_ERROR, "qmgr", "%010llX: cannot be read: %s",
-		    (unsigned long long)item->message->entry.sequence, why->text);
+		    (unsigned long long)item_message(item)->entry.sequence, why->text);
 		leave_active(item);
 		item_unreadable(item, why->text);
 		if (why->code == 554)
-			queue_hold(item->message, why->text);
+			queue_hold(item_message(item), why->text);
 	}
 	site_run(site);
-	queue_check_idle(site->queue);
+	wake_starved(queue);
+	queue_check_idle(queue);
 }
 
 static void
 begin(struct queue_item *item)
 {
-	struct queue_message *message = item->message;
+	struct queue_message *message = item_message(item);
 	struct site *site = item->site;
 	struct queue *queue = site->queue;
 	bool suspect = spool_is_suspect(queue->options.spool, message->entry.sequence);
@@ -571,13 +542,17 @@ begin(struct queue_item *item)
 	item->state = ITEM_ACTIVE;
 	site->active++;
 	site->queue->active++;
-	item->work =
-	    (uint16_t)spool_work_begin(site->queue->options.spool, message->entry.sequence);
-	if (message->hot != NULL) {
-		start(item, message->hot);
+	item->work = spool_work_begin(queue->options.spool, message->entry.sequence);
+	if (message->is_hot) { /* which it may stop to be meanwhile */
+		struct message *hot = message_ref(message->first.hot);
+
+		start(item, hot);
+		message_unref(hot);
 		return;
 	}
-	if (spool_load(site->queue->options.spool, &message->entry, on_loaded, item) != RC_OK) {
+	if (spool_load(queue->options.spool, &message->entry, on_loaded, item) == RC_OK) {
+		queue->loading++;
+	} else {
 		leave_active(item);
 		item_put_back(item, "the worker pool is full");
 	}
@@ -597,12 +572,19 @@ site_run(struct site *site)
 {
 	struct queue *queue = site->queue;
 
-	if (!queue->started || queue->stopping || timer_is_set(&site->pause))
+	if (!queue->started)
 		return;
-	while (!list_is_empty(&site->ready) && site->active < limit(site) &&
-	       list_is_empty(&site->starved)) {
+	while (!list_is_empty(&site->ready) && site->active < limit(site) && !queue->stopping &&
+	       !timer_is_set(&site->pause) && list_is_empty(&site->starved)) {
 		struct queue_item *item = container_of(site->ready.next, struct queue_item, node);
 
+		/* One of an older configuration may belong elsewhere: its message tells. */
+		if (item->generation == queue->generation && !find_hosts(site))
+			return;
+		if (!has_capacity(queue)) {
+			list_add_tail(&queue->starved, &site->starved);
+			return;
+		}
 		site_remove(site, item);
 		begin(item);
 	}
@@ -654,6 +636,14 @@ close_idle(struct site *site)
 		slot_close(container_of(site->idle.next, struct slot, node));
 }
 
+static void
+stop_lookup(struct site *site)
+{
+	if (site->lookup != NULL)
+		mx_cache_cancel(site->queue->options.mx, site->lookup);
+	site->lookup = NULL;
+}
+
 void
 sites_reconfigure(struct queue *queue)
 {
@@ -664,6 +654,7 @@ sites_reconfigure(struct queue *queue)
 		    site); /* busy ones are closed when they come back: their policy is old */
 		delivery_policy_unref(site->policy);
 		site->policy = NULL;
+		stop_lookup(site); /* they may be those of a route that is gone */
 		drop_hosts(site);
 		timer_cancel(&site->pause);
 		site->failures = 0;
@@ -697,25 +688,6 @@ sites_close_channels(struct queue *queue)
 {
 	MAP_FOREACH (slot, &queue->sites)
 		close_idle(slot->value);
-}
-
-/* Items that wait for hosts go back to the queue. */
-static void
-stop_lookup(struct site *site)
-{
-	struct list *node;
-
-	if (site->lookup != NULL)
-		mx_cache_cancel(site->queue->options.mx, site->lookup);
-	site->lookup = NULL;
-	while ((node = list_pop(&site->waiting)) != NULL) {
-		struct waiting *w = container_of(node, struct waiting, node);
-
-		leave_active(w->item);
-		item_put_back(w->item, "shutting down");
-		message_unref(w->message);
-		free(w);
-	}
 }
 
 void

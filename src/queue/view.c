@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "event/event.h"
 #include "util/clock.h"
@@ -15,16 +16,15 @@ count_open(const struct queue_message *m)
 {
 	size_t count = 0;
 
-	for (const struct queue_item *item = m->items; item != NULL; item = item->next)
-		count += (size_t)(__builtin_popcountll(item->open.bits[0]) +
-				  __builtin_popcountll(item->open.bits[1]));
+	ITEMS_FOREACH(item, m)
+	count += (size_t)__builtin_popcountll(item->open);
 	return count;
 }
 
 static int64_t
 due_ms(const struct queue_item *item)
 {
-	return item->state == ITEM_DEFERRED ? clock_wall_ms() + item->due.key - clock_mono_ms() : 0;
+	return item->state == ITEM_DEFERRED ? clock_wall_ms() + wheel_left_ms(item) : 0;
 }
 
 static const char *
@@ -35,16 +35,24 @@ state_name(const struct queue_item *item)
 					    : "active";
 }
 
+static const char *
+reason_text(const struct queue_item *item)
+{
+	const struct queue_message *m = item_message(item);
+
+	return item->reason == NULL || (m->is_hot && item == &m->first) ? "" : item->reason->text;
+}
+
 void
 queue_view(struct queue_message *m, struct queue_view *out)
 {
-	const struct queue_item *next = m->items;
+	const struct queue_item *next = items_from(&m->first);
 
 	/* The item that is due first speaks for the message. */
-	for (const struct queue_item *item = m->items; item != NULL; item = item->next)
-		if ((item->state != ITEM_DEFERRED && item->state != ITEM_HELD) ||
-		    (next->state == ITEM_DEFERRED && item->due.key < next->due.key))
-			next = item;
+	ITEMS_FOREACH(item, m)
+	if ((item->state != ITEM_DEFERRED && item->state != ITEM_HELD) ||
+	    (next->state == ITEM_DEFERRED && wheel_left_ms(item) < wheel_left_ms(next)))
+		next = item;
 	*out = (struct queue_view){ .message = m,
 		.id = &m->id,
 		.sequence = m->entry.sequence,
@@ -56,15 +64,15 @@ queue_view(struct queue_message *m, struct queue_view *out)
 		.attempts = next != NULL ? next->attempts : 0,
 		.recipients = m->recipient_count,
 		.open = (unsigned)count_open(m),
-		.reason = next != NULL && next->reason != NULL ? next->reason : "" };
+		.reason = next != NULL ? reason_text(next) : "" };
 }
 
 bool
 queue_is_at_site(const struct queue_message *m, struct span site)
 {
-	for (const struct queue_item *item = m->items; item != NULL; item = item->next)
-		if (span_ieq(span_of(item->site->key), site))
-			return true;
+	ITEMS_FOREACH(item, m)
+	if (span_ieq(span_of(item->site->key), site))
+		return true;
 	return false;
 }
 
@@ -72,13 +80,13 @@ void
 queue_view_recipient(const struct queue_message *m, size_t index, struct queue_recipient_view *out)
 {
 	*out = (struct queue_recipient_view){ .state = "done", .site = "", .reason = "" };
-	for (const struct queue_item *item = m->items; item != NULL; item = item->next)
-		if (set_has(&item->open, index))
-			*out = (struct queue_recipient_view){ .state = state_name(item),
-				.site = item->site->key,
-				.reason = item->reason != NULL ? item->reason : "",
-				.due_ms = due_ms(item),
-				.attempts = item->attempts };
+	ITEMS_FOREACH(item, m)
+	if (item_has(item, index))
+		*out = (struct queue_recipient_view){ .state = state_name(item),
+			.site = item->site->key,
+			.reason = reason_text(item),
+			.due_ms = due_ms(item),
+			.attempts = item->attempts };
 }
 
 /* ------------------------------------------------------------------ cursors ------------------- */
@@ -86,8 +94,24 @@ queue_view_recipient(const struct queue_message *m, size_t index, struct queue_r
 struct queue_cursor {
 	struct list node;    /* in queue->cursors */
 	struct queue *queue; /* NULL: freed */
-	struct list *at;     /* the next one to be seen; the head of the list: none is left */
+	uint64_t seen;	     /* all up to that number */
+	bool at_end;	     /* and there it stays */
 };
+
+/* The first that is stored, above that number; NULL: there is none. */
+static struct queue_message *
+next_message(const struct queue *queue, uint64_t sequence)
+{
+	struct spool_entry *entry = spool_next(queue->options.spool, sequence);
+
+	for (; entry != NULL; entry = spool_next(queue->options.spool, entry->sequence)) {
+		struct queue_message *m = container_of(entry, struct queue_message, entry);
+
+		if (message_is_stored(m))
+			return m;
+	}
+	return NULL;
+}
 
 struct queue_cursor *
 queue_cursor_new(struct queue *queue)
@@ -97,7 +121,6 @@ queue_cursor_new(struct queue *queue)
 	if (cursor == NULL)
 		return NULL;
 	cursor->queue = queue;
-	cursor->at = queue->messages.next;
 	list_add_tail(&queue->cursors, &cursor->node);
 	return cursor;
 }
@@ -105,12 +128,15 @@ queue_cursor_new(struct queue *queue)
 bool
 queue_cursor_next(struct queue_cursor *cursor, struct queue_view *out)
 {
-	struct list *at = cursor->at;
+	struct queue_message *m = cursor->queue != NULL && !cursor->at_end
+				      ? next_message(cursor->queue, cursor->seen)
+				      : NULL;
 
-	if (cursor->queue == NULL || at == &cursor->queue->messages)
+	cursor->at_end = m == NULL;
+	if (m == NULL)
 		return false;
-	cursor->at = at->next;
-	queue_view(container_of(at, struct queue_message, node), out);
+	cursor->seen = m->entry.sequence;
+	queue_view(m, out);
 	return true;
 }
 
@@ -121,17 +147,6 @@ queue_cursor_free(struct queue_cursor *cursor)
 		return;
 	list_del(&cursor->node);
 	free(cursor);
-}
-
-void
-cursors_leave(struct queue *queue, const struct queue_message *m)
-{
-	LIST_FOREACH (node, &queue->cursors) {
-		struct queue_cursor *cursor = container_of(node, struct queue_cursor, node);
-
-		if (cursor->at == &m->node)
-			cursor->at = m->node.next;
-	}
 }
 
 void
@@ -169,13 +184,12 @@ parse_queue_id(struct span id, uint64_t *out)
 static struct queue_message *
 find_by_message_id(struct queue *queue, const struct message_id *wanted)
 {
-	LIST_FOREACH (node, &queue->messages) {
-		struct queue_message *m = container_of(node, struct queue_message, node);
+	struct queue_message *m = next_message(queue, 0);
 
+	for (; m != NULL; m = next_message(queue, m->entry.sequence))
 		if (m->id.stamp == wanted->stamp &&
 		    memcmp(m->id.uuid, wanted->uuid, sizeof wanted->uuid) == 0)
 			return m;
-	}
 	return NULL;
 }
 
@@ -195,13 +209,13 @@ queue_find(struct queue *queue, struct span id)
 	if (entry == NULL)
 		return NULL;
 	m = container_of(entry, struct queue_message, entry);
-	return m->committed ? m : NULL;
+	return message_is_stored(m) ? m : NULL;
 }
 
 enum rc
 queue_load(struct queue_message *m, spool_load_callback *callback, void *arg)
 {
-	return spool_load(m->queue->options.spool, &m->entry, callback, arg);
+	return spool_load(message_queue(m)->options.spool, &m->entry, callback, arg);
 }
 
 bool
@@ -209,12 +223,12 @@ queue_retry(struct queue_message *m, struct span site)
 {
 	bool any = false;
 
-	for (struct queue_item *item = m->items; item != NULL; item = item->next) {
+	ITEMS_FOREACH(item, m)
+	{
 		if ((item->state != ITEM_DEFERRED && item->state != ITEM_HELD) ||
 		    (site.len > 0 && !span_ieq(span_of(item->site->key), site)))
 			continue;
 		any = true;
-		heap_del(&m->queue->deferred, &item->due);
 		timer_cancel(&item->site->pause);
 		item_make_ready(item);
 		site_run_later(item->site);
@@ -225,9 +239,9 @@ queue_retry(struct queue_message *m, struct span site)
 enum rc
 queue_drop(struct queue_message *m)
 {
-	for (const struct queue_item *item = m->items; item != NULL; item = item->next)
-		if (item->state == ITEM_ACTIVE)
-			return RC_LATER;
+	ITEMS_FOREACH(item, m)
+	if (item->state == ITEM_ACTIVE)
+		return RC_LATER;
 	if (m->reports > 0)
 		return RC_LATER;
 	queue_discard(m);
@@ -237,14 +251,15 @@ queue_drop(struct queue_message *m)
 void
 queue_stats(const struct queue *queue, struct queue_stats *out)
 {
+	const struct queue_message *oldest = next_message(queue, 0);
+
 	*out = (struct queue_stats){ .messages = queue->message_count,
 		.messages_held = queue->held,
 		.items_ready = queue->ready,
 		.items_active = queue->active,
-		.items_deferred = queue->deferred.len,
+		.items_deferred = queue->deferred.count,
 		.channels = queue->slots,
 		.sites = queue->sites.len };
-	if (!list_is_empty(&queue->messages))
-		out->oldest_ms = message_id_time_ms(
-		    &container_of(queue->messages.next, struct queue_message, node)->id);
+	if (oldest != NULL)
+		out->oldest_ms = message_id_time_ms(&oldest->id);
 }

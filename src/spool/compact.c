@@ -65,14 +65,15 @@ copied(struct spool_write *write)
 	struct spool_entry *entry = index_get(&spool->index, write->header.sequence);
 
 	write->segment->pending--;
-	if (write->rc == RC_OK && entry != NULL && entry->segment == copy->segment &&
+	if (write->rc == RC_OK && entry != NULL && entry->segment == copy->segment->number &&
 	    entry->offset == copy->offset) {
-		entry->segment = write->segment;
+		entry->segment = write->segment->number;
 		entry->offset = (uint32_t)write->offset;
 		segment_release(copy->segment, copy->size);
-	} else if (write->rc == RC_OK && entry != NULL && entry->state_segment == copy->segment &&
+	} else if (write->rc == RC_OK && entry != NULL &&
+		   entry->state_segment == copy->segment->number &&
 		   entry->state_offset == copy->offset) {
-		entry->state_segment = write->segment;
+		entry->state_segment = write->segment->number;
 		entry->state_offset = (uint32_t)write->offset;
 		segment_release(copy->segment, copy->size);
 	} else {
@@ -119,8 +120,8 @@ is_needed(const struct compaction *c, const struct record_header *header, size_t
 	const struct spool_entry *entry = index_get(&c->spool->index, header->sequence);
 
 	return entry != NULL &&
-	       ((entry->segment == c->segment && entry->offset == at) ||
-		   (entry->state_segment == c->segment && entry->state_offset == at));
+	       ((entry->segment == c->segment->number && entry->offset == at) ||
+		   (entry->state_segment == c->segment->number && entry->state_offset == at));
 }
 
 static void

@@ -131,6 +131,37 @@ digest_get(struct span *rest, struct digest_entry *out)
 }
 
 static bool
+skip_string(struct span *rest, bool may_repeat)
+{
+	size_t len;
+
+	if (rest->len < 2)
+		return false;
+	len = (size_t)get(rest->p, 2);
+	*rest = span_skip(*rest, 2);
+	if (len == AS_BEFORE && may_repeat)
+		return true;
+	if (len > rest->len)
+		return false;
+	*rest = span_skip(*rest, len);
+	return true;
+}
+
+bool
+digest_brief_is_good(struct span brief)
+{
+	struct span rest = span_skip(brief, BRIEF_SIZE);
+	size_t count = brief.len >= BRIEF_SIZE ? (size_t)get(brief.p + 41, 2) : 0;
+
+	if (count == 0 || count > MESSAGE_RECIPIENTS_MAX || !skip_string(&rest, false))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!skip_string(&rest, i > 0))
+			return false;
+	return true;
+}
+
+static bool
 get_string(struct span *rest, size_t len, char before, char **arena, char **out)
 {
 	if (len > rest->len)

@@ -22,6 +22,8 @@ struct digest_entry {
 
 /* The next entry; RC_MORE: none is left; RC_BAD. */
 MUST_CHECK enum rc digest_get(struct span *rest, struct digest_entry *out);
+/* Whether digest_envelope would take it. */
+bool digest_brief_is_good(struct span brief);
 /* The brief of a message as an envelope: id, times, flags, account, and "@domain" of each recipient; the rest is empty. */
 MUST_CHECK enum rc digest_envelope(struct span brief, struct envelope *out);
 

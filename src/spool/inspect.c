@@ -19,10 +19,8 @@
 
 struct inspection {
 	struct spool spool;
-	struct inspect_message **messages; /* all that were seen */
-	size_t seen, seen_size;
-	struct inspect_message **live;
-	size_t live_count;
+	struct inspect_message **messages; /* live ones */
+	size_t count, cap;
 	struct inspect_finding *findings;
 	size_t finding_count;
 	struct inspect_totals totals;
@@ -55,16 +53,16 @@ on_message(void *arg, const struct message *envelope)
 	struct inspection *in = arg;
 	struct inspect_message *m = calloc(1, sizeof *m);
 
-	if (in->seen == in->seen_size) {
-		size_t size = in->seen_size > 0 ? in->seen_size * 2 : 1024;
-		struct inspect_message **list = realloc(in->messages, size * sizeof(void *));
+	if (in->count == in->cap) {
+		size_t cap = in->cap > 0 ? in->cap * 2 : 1024;
+		struct inspect_message **list = realloc(in->messages, cap * sizeof(void *));
 
 		if (list == NULL) {
 			free(m);
 			return NULL;
 		}
 		in->messages = list;
-		in->seen_size = size;
+		in->cap = cap;
 	}
 	if (m == NULL)
 		return NULL;
@@ -76,7 +74,7 @@ on_message(void *arg, const struct message *envelope)
 	m->id = envelope->id;
 	m->accepted_ms = envelope->accepted_ms;
 	m->recipients = (unsigned)envelope->recipient_count;
-	in->messages[in->seen++] = m;
+	in->messages[in->count++] = m;
 	return &m->entry;
 }
 
@@ -98,20 +96,13 @@ on_state(void *arg, struct spool_entry *entry, struct span state)
 }
 
 static void
-on_done(void *arg, struct spool_entry *entry)
-{
-	(void)arg;
-	container_of(entry, struct inspect_message, entry)->ended = true;
-}
-
-static void
 on_damage(void *arg, const char *name, uint64_t from, uint64_t to, const char *text)
 {
 	find(arg, true, name, from, to, text);
 }
 
 static const struct spool_replay_ops ops = {
-	.on_message = on_message, .on_state = on_state, .on_done = on_done, .on_damage = on_damage
+	.on_message = on_message, .on_state = on_state, .on_damage = on_damage
 };
 
 /* ------------------------------------------------------------------ other files --------------- */
@@ -215,9 +206,9 @@ look_around(struct inspection *in, bool everything, struct why *why)
 
 	if (rc == RC_OK && in->spool.large_dirfd >= 0)
 		rc = look_at_all(in, in->spool.large_dirfd, look_at_large, why);
-	for (size_t i = 0; rc == RC_OK && everything && i < in->live_count; i++)
-		if (in->live[i]->entry.large)
-			look_for_body(in, in->live[i]);
+	for (size_t i = 0; rc == RC_OK && everything && i < in->count; i++)
+		if (in->messages[i]->entry.large)
+			look_for_body(in, in->messages[i]);
 	for (const struct segment *s = in->spool.oldest; s != NULL; s = s->next) {
 		in->totals.segments++;
 		in->totals.segment_bytes += s->size;
@@ -239,19 +230,6 @@ is_in_use(int dirfd)
 	if (fd >= 0)
 		(void)close(fd);
 	return in_use;
-}
-
-static enum rc
-keep_live(struct inspection *in, struct why *why)
-{
-	in->live = calloc(in->seen > 0 ? in->seen : 1, sizeof(void *));
-	if (in->live == NULL)
-		return why_set(why, RC_LATER, 0, "out of memory");
-	for (size_t i = 0; i < in->seen; i++)
-		if (!in->messages[i]->ended)
-			in->live[in->live_count++] = in->messages[i];
-	in->totals.messages = in->live_count;
-	return RC_OK;
 }
 
 enum rc
@@ -276,15 +254,20 @@ inspect_open(const char *directory, bool everything, struct inspection **out, st
 	in->spool.large_dirfd =
 	    openat(in->spool.dirfd, "large", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	in->totals.in_use = is_in_use(in->spool.dirfd);
-	rc = replay_run(&in->spool, &ops, in, &report, why);
-	if (rc == RC_OK)
-		rc = keep_live(in, why);
+	in->spool.ops = &ops;
+	in->spool.ops_arg = in;
+	rc = replay_begin(&in->spool, why);
+	if (rc == RC_OK && replay_step(&in->spool, SIZE_MAX, &report, why) != RC_OK)
+		rc = RC_LATER;
+	in->totals.messages = in->count;
 	if (rc == RC_OK)
 		rc = look_around(in, everything, why);
 	if (rc == RC_OK && in->failed)
 		rc = why_set(why, RC_LATER, 0, "out of memory");
-	in->totals.records_of_messages = report.messages;
-	in->totals.digests = report.digests;
+	if (rc == RC_OK) {
+		in->totals.records_of_messages = report.messages;
+		in->totals.digests = report.digests;
+	}
 out:
 	if (rc != RC_OK)
 		inspect_close(in);
@@ -300,14 +283,15 @@ inspect_close(struct inspection *in)
 		return;
 	while (in->spool.oldest != NULL)
 		segment_unlink(&in->spool, in->spool.oldest);
+	replay_free(in->spool.replay);
+	free(in->spool.segments);
 	index_free(&in->spool.index);
-	for (size_t i = 0; i < in->seen; i++) {
+	for (size_t i = 0; i < in->count; i++) {
 		free(in->messages[i]->account);
 		free(in->messages[i]->state);
 		free(in->messages[i]);
 	}
 	free(in->messages);
-	free(in->live);
 	free(in->findings);
 	if (in->spool.large_dirfd >= 0)
 		(void)close(in->spool.large_dirfd);
@@ -332,12 +316,13 @@ inspect_findings(const struct inspection *in, size_t *count)
 const struct inspect_message *
 inspect_message(const struct inspection *in, size_t i)
 {
-	return i < in->live_count ? in->live[i] : NULL;
+	return i < in->count ? in->messages[i] : NULL;
 }
 
 enum rc
 inspect_read(const struct inspection *in, const struct inspect_message *m, struct message **out,
     struct why *why)
 {
-	return message_read(&in->spool, m->entry.segment, &m->entry, out, why);
+	return message_read(
+	    &in->spool, segment_at(&in->spool, m->entry.segment), &m->entry, out, why);
 }

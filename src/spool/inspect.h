@@ -24,7 +24,6 @@ struct inspect_message {
 	unsigned recipients;
 	char *state; /* state_size bytes of the last state record, or NULL */
 	size_t state_size;
-	bool ended;
 };
 
 struct inspect_totals {

@@ -44,7 +44,7 @@ spool_load(
 	if (load == NULL)
 		return RC_LATER;
 	load->spool = spool;
-	load->segment = entry->segment;
+	load->segment = segment_at(spool, entry->segment);
 	load->entry = *entry;
 	load->callback = callback;
 	load->arg = arg;

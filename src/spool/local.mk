@@ -3,6 +3,7 @@ src_spool_libpr_spool_a_SOURCES = \
 	src/spool/compact.c \
 	src/spool/digest.c src/spool/digest.h \
 	src/spool/digest_job.c \
+	src/spool/fate.c src/spool/fate.h \
 	src/spool/format.c src/spool/format.h \
 	src/spool/index.c src/spool/index.h \
 	src/spool/inspect.c src/spool/inspect.h \

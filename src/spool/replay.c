@@ -1,10 +1,14 @@
-/* spool/replay.c - reads every segment at start, oldest first and sequentially, and tells what is live.
+/* spool/replay.c - finds out at start what is in the log, then tells of it message by message.
  *
- * In: files that a crash may have left in any of the states of postrider-spool(5). Damage ends nothing: what lies
- * behind it in the segment is looked for, counted and reported. Files that are not ours are left alone. */
+ * The survey reads every segment, oldest first, by its digest or whole: it knows the end, the last copy and the latest
+ * state of each message before anything is told, so what is told is true at once and can be delivered while the rest is
+ * still being told. In: files that a crash may have left in any of the states of postrider-spool(5). Damage ends
+ * nothing: what lies behind it in the segment is looked for, counted and reported. Files that are not ours are left
+ * alone. */
 #include "config.h"
 
 #include "spool/digest.h"
+#include "spool/fate.h"
 #include "spool/scan.h"
 #include "spool/spool_private.h"
 
@@ -18,34 +22,42 @@
 
 #include "util/clock.h"
 #include "util/fault.h"
-#include "util/hash.h"
 #include "util/log.h"
 
-/* A state that stands before its message: compaction has copied the message to the end of the log, and its state has
- * stayed where it was. Kept until the copy comes, or the word that the message is done. */
-struct early_state {
-	uint64_t sequence; /* the key in replay->early */
+struct numbers {
+	uint64_t *at;
+	size_t len, cap;
+};
+
+struct surveyed {
 	struct segment *segment;
-	uint32_t offset, size;
-	char bytes[];
+	struct buf digest; /* read, or made of the records */
 };
 
 struct replay {
 	struct spool *spool;
 	const struct spool_replay_ops *ops;
 	void *arg;
-	struct spool_replay_report *report;
+	struct spool_replay_report report;
+	int64_t start_ms;
 	struct scan scan;
-	struct envelope envelope; /* of the record at hand */
-	struct buf digest;	  /* of the segment at hand */
-	struct map early;	  /* of struct early_state */
+	struct envelope envelope;  /* of the message at hand */
+	struct surveyed *segments; /* oldest first; fates count them from 1 */
+	size_t segment_count;
+	struct fates fates;
+	uint64_t newest;      /* of the messages surveyed: one that is not newer is a copy */
+	struct numbers large; /* messages with a body of its own */
+	/* What is told next. */
+	size_t at;
+	struct span rest; /* of its digest; SPAN_EMPTY: it is not begun */
+	bool begun;
 };
 
 /* Reported, and counted. `name` is of a file in the spool. */
 static void
 damage(struct replay *r, const char *name, uint64_t from, uint64_t to, const char *text)
 {
-	r->report->damaged++;
+	r->report.damaged++;
 	if (r->ops->on_damage != NULL)
 		r->ops->on_damage(r->arg, name, from, to, text);
 	else if (to > from)
@@ -77,10 +89,28 @@ by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-struct numbers {
-	uint64_t *at;
-	size_t len;
-};
+static enum rc
+add_number(struct numbers *numbers, uint64_t number)
+{
+	if (numbers->len == numbers->cap) {
+		size_t cap = numbers->cap > 0 ? numbers->cap * 2 : 64;
+		uint64_t *grown = realloc(numbers->at, cap * sizeof *grown);
+
+		if (grown == NULL)
+			return RC_LATER;
+		numbers->at = grown;
+		numbers->cap = cap;
+	}
+	numbers->at[numbers->len++] = number;
+	return RC_OK;
+}
+
+static void
+sort_numbers(struct numbers *numbers)
+{
+	if (numbers->len > 1)
+		qsort(numbers->at, numbers->len, sizeof *numbers->at, by_number);
+}
 
 /* The generations (or sequences) of the files NUMBER.suffix, sorted; names ending in `.stale` are removed: left
  * from a creation that was cut. */
@@ -93,170 +123,37 @@ list_files(int dirfd, bool read_only, const char *suffix, const char *stale, str
 	struct dirent *entry;
 	enum rc rc = RC_OK;
 
-	*out = (struct numbers){ NULL, 0 };
+	*out = (struct numbers){ NULL, 0, 0 };
 	if (dir == NULL)
 		return why_errno(why, errno, "spool: list of files");
 	while (rc == RC_OK && (entry = readdir(dir)) != NULL) {
-		uint64_t number, *grown;
+		uint64_t number;
 
 		if (stale != NULL && !read_only &&
 		    span_iends(span_of(entry->d_name), span_of(stale)))
 			(void)unlinkat(dirfd, entry->d_name, 0);
 		if (!parse_name(entry->d_name, suffix, &number))
 			continue;
-		grown = realloc(out->at, (out->len + 1) * sizeof *grown);
-		if (grown == NULL) {
+		if (add_number(out, number) != RC_OK)
 			rc = why_set(why, RC_LATER, 0, "spool: out of memory");
-			break;
-		}
-		out->at = grown;
-		out->at[out->len++] = number;
 	}
 	(void)closedir(dir);
-	if (out->len > 1)
-		qsort(out->at, out->len, sizeof *out->at, by_number);
+	sort_numbers(out);
 	return rc;
 }
 
-/* ------------------------------------------------------------------ early states -------------- */
-
-static struct span
-sequence_key(const uint64_t *sequence)
-{
-	return span_make((const char *)sequence, sizeof *sequence);
-}
-
-static void
-early_forget(struct replay *r, uint64_t sequence)
-{
-	free(map_del(&r->early, sequence_key(&sequence)));
-}
+/* ------------------------------------------------------------------ the survey ---------------- */
 
 static enum rc
-early_keep(struct replay *r, struct segment *segment, uint64_t offset,
-    const struct record_header *header, struct span payload, struct why *why)
+no_memory(struct why *why)
 {
-	struct early_state *early = malloc(sizeof *early + payload.len);
-
-	early_forget(r, header->sequence); /* the later one counts */
-	if (early == NULL)
-		return why_set(why, RC_LATER, 0, "spool: out of memory in replay");
-	early->sequence = header->sequence;
-	early->segment = segment;
-	early->offset = (uint32_t)offset;
-	early->size = header->size;
-	memcpy(early->bytes, payload.p, payload.len);
-	if (map_put(&r->early, sequence_key(&early->sequence), early) != RC_OK) {
-		free(early);
-		return why_set(why, RC_LATER, 0, "spool: out of memory in replay");
-	}
-	return RC_OK;
-}
-
-static void
-early_free(struct replay *r)
-{
-	MAP_FOREACH (slot, &r->early)
-		free(slot->value);
-	map_free(&r->early);
-}
-
-/* ------------------------------------------------------------------ records ------------------- */
-
-static void
-set_state(struct replay *r, struct spool_entry *entry, struct segment *segment, uint64_t offset,
-    struct span state)
-{
-	if (entry->state_segment != NULL)
-		segment_release(entry->state_segment, entry->state_size);
-	entry->state_segment = segment;
-	entry->state_offset = (uint32_t)offset;
-	entry->state_size = (uint32_t)state.len;
-	segment_hold(segment, entry->state_size);
-	r->ops->on_state(r->arg, entry, state);
-}
-
-static enum rc
-add_message(struct replay *r, const struct record_header *header, struct spool_entry **out)
-{
-	struct spool_entry *entry = r->ops->on_message(r->arg, &r->envelope.message);
-
-	*out = entry;
-	if (entry == NULL)
-		return RC_LATER;
-	*entry = (struct spool_entry){ .sequence = header->sequence };
-	r->report->messages++;
-	return index_add(&r->spool->index, entry);
-}
-
-/* r->envelope is the message's. */
-static enum rc
-take_message(struct replay *r, struct segment *segment, uint64_t offset,
-    const struct record_header *header, struct why *why)
-{
-	struct spool_entry *entry = index_get(&r->spool->index, header->sequence);
-	struct early_state *early;
-
-	if (entry != NULL) /* a copy made by compaction: the later one counts */
-		segment_release(entry->segment, entry->size);
-	else if (add_message(r, header, &entry) != RC_OK)
-		return why_set(why, RC_LATER, 0, "spool: out of memory in replay");
-	entry->segment = segment;
-	entry->offset = (uint32_t)offset;
-	entry->size = header->size;
-	entry->large = header->type == RECORD_LARGE;
-	segment_hold(segment, header->size);
-	early = r->early.len > 0 ? map_del(&r->early, sequence_key(&header->sequence)) : NULL;
-	if (early != NULL)
-		set_state(
-		    r, entry, early->segment, early->offset, span_make(early->bytes, early->size));
-	free(early);
-	return RC_OK;
-}
-
-static void
-let_go(struct spool_entry *entry)
-{
-	segment_release(entry->segment, entry->size);
-	if (entry->state_segment != NULL)
-		segment_release(entry->state_segment, entry->state_size);
+	return why_set(why, RC_LATER, 0, "spool: out of memory in replay");
 }
 
 static bool
 is_message(const struct record_header *header)
 {
 	return header->type == RECORD_MESSAGE || header->type == RECORD_LARGE;
-}
-
-/* payload: of a state. Of a message, r->envelope is it. */
-static enum rc
-take_record(struct replay *r, struct segment *segment, uint64_t offset,
-    const struct record_header *header, struct span payload, struct why *why)
-{
-	struct spool *spool = r->spool;
-	struct spool_entry *entry;
-
-	if (header->sequence >= spool->next_sequence)
-		spool->next_sequence = header->sequence + 1;
-	if (is_message(header))
-		return take_message(r, segment, offset, header, why);
-	if (header->type != RECORD_STATE && header->type != RECORD_DONE)
-		return RC_OK; /* of a version to come, and not needed to understand the rest */
-	entry = index_get(&spool->index, header->sequence);
-	if (entry == NULL && header->type == RECORD_STATE)
-		return early_keep(r, segment, offset, header, payload, why);
-	if (entry == NULL) { /* of a message that is gone, with its segment */
-		early_forget(r, header->sequence);
-		return RC_OK;
-	}
-	if (header->type == RECORD_STATE) {
-		set_state(r, entry, segment, offset, payload);
-	} else if (header->type == RECORD_DONE) {
-		let_go(entry);
-		index_del(&spool->index, header->sequence);
-		r->ops->on_done(r->arg, entry);
-	}
-	return RC_OK;
 }
 
 /* RC_BAD: the message is not to be had, and that has been reported. */
@@ -272,22 +169,23 @@ look_into(struct replay *r, const char *name, const struct scan_record *record)
 		return RC_BAD;
 	}
 	work_replaying(&r->spool->work, record->header.sequence);
-	(void)fault_point("replay.message");
 	rc = envelope_view(record->payload, &r->envelope, &used);
 	if (rc == RC_BAD)
 		damage(r, name, record->offset, end, "an envelope that makes no sense");
 	return rc;
 }
 
-/* From the records themselves. Makes the digest on the way. */
+/* From the records themselves: makes the digest. */
 static enum rc
-replay_records(struct replay *r, struct segment *segment, const char *name, struct why *why)
+survey_records(struct replay *r, struct surveyed *s, const char *name, struct why *why)
 {
+	struct segment *segment = s->segment;
 	struct scan_record record;
 	struct why detail = WHY_EMPTY;
 	enum rc rc;
 
-	buf_clear(&r->digest);
+	buf_clear(&s->digest);
+	scan_begin(&r->scan, segment->fd, segment->generation, segment->size);
 	while ((rc = scan_next(&r->scan, &record, &detail)) == RC_OK) {
 		bool message = is_message(&record.header);
 
@@ -300,61 +198,103 @@ replay_records(struct replay *r, struct segment *segment, const char *name, stru
 			segment->damaged = true;
 			continue;
 		}
-		if (rc == RC_OK)
-			rc = take_record(
-			    r, segment, record.offset, &record.header, record.payload, why);
-		if (rc != RC_OK)
-			return why_set(why, rc, 0, "spool: out of memory in replay");
-		digest_add(&r->digest, &record, message ? &r->envelope.message : NULL);
+		digest_add(&s->digest, &record, message ? &r->envelope.message : NULL);
+		if (rc != RC_OK || s->digest.failed)
+			return no_memory(why);
 	}
 	if (rc == RC_LATER) {
 		damage(r, name, r->scan.at, segment->size, detail.text);
 		segment->damaged = true;
 	}
+	work_replaying(&r->spool->work, 0);
 	segment->used = r->scan.at;
-	r->report->bytes += r->scan.at - SEGMENT_HEADER_SIZE;
+	r->report.bytes += r->scan.at - SEGMENT_HEADER_SIZE;
 	return RC_OK;
 }
 
-/* From the digest. RC_BAD: in doubt; what was taken is taken again from the records, which changes nothing. */
+/* From the file beside the segment. RC_BAD: there is none, or it is in doubt. */
 static enum rc
-replay_digest(struct replay *r, struct segment *segment, struct why *why)
+survey_digest(struct replay *r, struct surveyed *s)
 {
+	struct segment *segment = s->segment;
 	struct why detail = WHY_EMPTY;
 	struct digest_entry entry;
 	struct span rest;
 	uint64_t end = 0;
 	enum rc rc;
 
-	buf_clear(&r->digest);
-	if (digest_read(r->spool->dirfd, segment->generation, segment->stamp, &end, &r->digest,
+	scan_begin(&r->scan, segment->fd, segment->generation, segment->size);
+	if (digest_read(r->spool->dirfd, segment->generation, segment->stamp, &end, &s->digest,
 		&detail) != RC_OK ||
 	    end > segment->size || scan_look(&r->scan, end, &detail) != RC_BAD)
 		return RC_BAD;
-	rest = buf_span(&r->digest);
-	while ((rc = digest_get(&rest, &entry)) == RC_OK) {
-		if (entry.offset + record_space(entry.header.size) > end)
+	rest = buf_span(&s->digest);
+	while ((rc = digest_get(&rest, &entry)) == RC_OK)
+		if (entry.offset + record_space(entry.header.size) > end ||
+		    (is_message(&entry.header) &&
+			(!digest_brief_is_good(entry.extra) ||
+			    work_is_aside(&r->spool->work, entry.header.sequence))))
 			return RC_BAD;
-		if (is_message(&entry.header)) {
-			if (work_is_aside(&r->spool->work, entry.header.sequence))
-				return RC_BAD;
-			work_replaying(&r->spool->work, entry.header.sequence);
-			(void)fault_point("replay.message");
-			rc = digest_envelope(entry.extra, &r->envelope);
-		}
-		if (rc == RC_OK)
-			rc = take_record(r, segment, entry.offset, &entry.header, entry.extra, why);
-		if (rc != RC_OK)
-			return rc;
-	}
 	segment->used = end;
 	return rc == RC_MORE ? RC_OK : RC_BAD;
 }
 
+/* What the entry says of a message that is told some other time, or not at all. */
+static enum rc
+note_fate(struct replay *r, const struct digest_entry *entry, uint32_t at)
+{
+	uint32_t segment = (uint32_t)r->segment_count; /* the last one */
+	uint64_t sequence = entry->header.sequence;
+	struct fate *fate;
+
+	if (is_message(&entry->header) && sequence > r->newest) {
+		r->newest = sequence;
+		r->report.messages++;
+		return RC_OK;
+	}
+	/* Number 0 has no message; what is of a version to come is not needed to understand the rest. */
+	if (sequence == 0 || (!is_message(&entry->header) && entry->header.type != RECORD_STATE &&
+				 entry->header.type != RECORD_DONE))
+		return RC_OK;
+	fate = fates_of(&r->fates, sequence);
+	if (fate == NULL)
+		return RC_LATER;
+	if (is_message(&entry->header)) {
+		fate->copy_segment = segment;
+		fate->copy_offset = (uint32_t)entry->offset;
+	} else if (entry->header.type == RECORD_DONE) {
+		fate->ended = true;
+	} else if (entry->header.size <= SPOOL_STATE_MAX) {
+		fate->state_segment = segment;
+		fate->state_at = at;
+	}
+	return RC_OK;
+}
+
+static enum rc
+note_fates(struct replay *r, const struct surveyed *s, struct why *why)
+{
+	struct spool *spool = r->spool;
+	struct span all = buf_span(&s->digest), rest = all;
+	struct digest_entry entry;
+
+	for (uint32_t at = 0; digest_get(&rest, &entry) == RC_OK;
+	     at = (uint32_t)(all.len - rest.len)) {
+		if (entry.header.sequence >= spool->next_sequence)
+			spool->next_sequence = entry.header.sequence + 1;
+		if (note_fate(r, &entry, at) != RC_OK ||
+		    (entry.header.type == RECORD_LARGE &&
+			add_number(&r->large, entry.header.sequence) != RC_OK))
+			return no_memory(why);
+	}
+	return RC_OK;
+}
+
 /* For a command that looks at everything: a digest that would be believed, and says something else. */
 static void
-compare_digest(struct replay *r, const struct segment *segment)
+compare_digest(struct replay *r, const struct surveyed *s)
 {
+	const struct segment *segment = s->segment;
 	struct buf entries = BUF_EMPTY;
 	struct why why = WHY_EMPTY;
 	char name[SEGMENT_NAME_LEN];
@@ -364,39 +304,41 @@ compare_digest(struct replay *r, const struct segment *segment)
 
 	segment_name(segment->generation, DIGEST_SUFFIX, name);
 	if (rc == RC_OK &&
-	    (end != segment->used || !span_eq(buf_span(&entries), buf_span(&r->digest))) &&
+	    (end != segment->used || !span_eq(buf_span(&entries), buf_span(&s->digest))) &&
 	    scan_look(&r->scan, end, &why) == RC_BAD)
 		damage(r, name, 0, 0, "says something else than its segment");
 	if (rc == RC_OK)
-		r->report->digests++;
+		r->report.digests++;
 	buf_free(&entries);
 }
 
 static enum rc
-replay_segment(struct replay *r, struct segment *segment, const char *name, struct why *why)
+survey_segment(struct replay *r, struct segment *segment, const char *name, struct why *why)
 {
 	struct spool *spool = r->spool;
+	struct surveyed *grown, *s;
 	struct why detail = WHY_EMPTY;
 	enum rc rc;
 
-	scan_begin(&r->scan, segment->fd, segment->generation, segment->size);
-	rc = spool->options.no_digests ? RC_BAD : replay_digest(r, segment, why);
-	if (rc == RC_OK)
-		r->report->digests++;
-	if (rc != RC_BAD) {
-		segment->digested = true;
-		return rc;
-	}
-	scan_begin(&r->scan, segment->fd, segment->generation, segment->size);
-	rc = replay_records(r, segment, name, why);
+	grown = realloc(r->segments, (r->segment_count + 1) * sizeof *grown);
+	if (grown == NULL)
+		return no_memory(why);
+	r->segments = grown;
+	s = &r->segments[r->segment_count++];
+	*s = (struct surveyed){ segment, BUF_EMPTY };
 	segment->digested = true; /* or it cannot have one */
+	if (!spool->options.no_digests && survey_digest(r, s) == RC_OK) {
+		r->report.digests++;
+		return note_fates(r, s, why);
+	}
+	rc = survey_records(r, s, name, why);
 	if (rc == RC_OK && spool->read_only)
-		compare_digest(r, segment);
-	if (rc == RC_OK && !spool->read_only && !segment->damaged && !r->digest.failed &&
+		compare_digest(r, s);
+	if (rc == RC_OK && !spool->read_only && !segment->damaged &&
 	    digest_write(spool->dirfd, segment->generation, segment->stamp, segment->used,
-		buf_span(&r->digest), &detail) != RC_OK)
+		buf_span(&s->digest), &detail) != RC_OK)
 		log_line(LOG_LEVEL_WARNING, "spool", "%s", detail.text);
-	return rc;
+	return rc == RC_OK ? note_fates(r, s, why) : rc;
 }
 
 static enum rc
@@ -437,29 +379,37 @@ read_segment(struct replay *r, uint64_t generation, struct why *why)
 	segment = segment_new(spool, generation, (uint64_t)st.st_size);
 	if (segment == NULL) {
 		(void)close(fd);
-		return why_set(why, RC_LATER, 0, "spool: out of memory in replay");
+		return no_memory(why);
 	}
 	segment->fd = fd;
 	segment->stamp = stamp;
 	segment->created = true;
-	r->report->segments++;
-	return replay_segment(r, segment, name, why);
+	r->report.segments++;
+	return survey_segment(r, segment, name, why);
 }
 
-/* ------------------------------------------------------------------ large bodies -------------- */
+/* ------------------------------------------------------------------ other files --------------- */
 
+/* Bodies of no message. */
 static enum rc
-drop_orphans(struct spool *spool, struct why *why)
+drop_orphans(struct replay *r, struct why *why)
 {
+	struct spool *spool = r->spool;
 	struct numbers bodies;
 	char name[SEGMENT_NAME_LEN];
 	enum rc rc = list_files(spool->large_dirfd, spool->read_only, "body", ".tmp", &bodies, why);
 
-	for (size_t i = 0; rc == RC_OK && i < bodies.len; i++)
-		if (index_get(&spool->index, bodies.at[i]) == NULL) {
-			segment_name(bodies.at[i], "body", name);
-			(void)unlinkat(spool->large_dirfd, name, 0);
-		}
+	sort_numbers(&r->large);
+	for (size_t i = 0; rc == RC_OK && i < bodies.len; i++) {
+		const struct fate *fate = fates_find(&r->fates, bodies.at[i]);
+
+		if ((fate == NULL || !fate->ended) && r->large.len > 0 &&
+		    bsearch(&bodies.at[i], r->large.at, r->large.len, sizeof bodies.at[i],
+			by_number) != NULL)
+			continue;
+		segment_name(bodies.at[i], "body", name);
+		(void)unlinkat(spool->large_dirfd, name, 0);
+	}
 	free(bodies.at);
 	return rc;
 }
@@ -511,55 +461,190 @@ take_other_files(struct spool *spool, struct why *why)
 	return rc;
 }
 
+/* ------------------------------------------------------------------ telling ------------------- */
+
 static void
-tell_poisoned(struct replay *r)
+set_state(struct replay *r, struct spool_entry *entry, const struct fate *fate)
 {
-	const struct work *work = &r->spool->work;
+	const struct surveyed *s = &r->segments[fate->state_segment - 1];
+	struct span rest = span_skip(buf_span(&s->digest), fate->state_at);
+	struct digest_entry state;
 
-	for (size_t i = 0; r->ops->on_poison != NULL && i < work->poisoned_count; i++) {
-		struct spool_entry *entry = index_get(&r->spool->index, work->poisoned[i]);
+	(void)!digest_get(&rest, &state); /* it was there when the fate was noted */
+	entry->state_segment = s->segment->number;
+	entry->state_offset = (uint32_t)state.offset;
+	entry->state_size = (uint16_t)state.header.size;
+	segment_hold(s->segment, entry->state_size);
+	if (r->ops->on_state != NULL)
+		r->ops->on_state(r->arg, entry, state.extra);
+}
 
-		if (entry != NULL) {
-			r->report->poisoned++;
-			r->ops->on_poison(r->arg, entry);
-		}
+static bool
+is_poisoned(const struct work *work, uint64_t sequence)
+{
+	for (size_t i = 0; i < work->poisoned_count; i++)
+		if (work->poisoned[i] == sequence)
+			return true;
+	return false;
+}
+
+static enum rc
+tell_live(struct replay *r, const struct digest_entry *found, const struct fate *fate)
+{
+	const struct spool_replay_ops *ops = r->ops;
+	struct segment *segment = r->segments[r->at].segment;
+	struct spool_entry *entry = ops->on_message(r->arg, &r->envelope.message);
+
+	if (entry == NULL)
+		return RC_LATER;
+	*entry = (struct spool_entry){ .sequence = found->header.sequence,
+		.segment = segment->number,
+		.offset = (uint32_t)found->offset,
+		.size = found->header.size,
+		.large = found->header.type == RECORD_LARGE };
+	if (index_add(&r->spool->index, entry) != RC_OK) {
+		if (ops->on_left != NULL)
+			ops->on_left(r->arg, entry);
+		return RC_LATER;
 	}
+	r->report.live++;
+	segment_hold(segment, entry->size);
+	if (fate != NULL && fate->state_segment != 0)
+		set_state(r, entry, fate);
+	if (is_poisoned(&r->spool->work, entry->sequence)) {
+		r->report.poisoned++;
+		if (ops->on_poison != NULL)
+			ops->on_poison(r->arg, entry);
+	}
+	if (ops->on_taken != NULL)
+		ops->on_taken(r->arg, entry);
+	return RC_OK;
+}
+
+/* RC_LATER: memory is out, and nothing has been told. */
+static enum rc
+tell(struct replay *r, const struct digest_entry *found)
+{
+	const struct fate *fate = fates_find(&r->fates, found->header.sequence);
+	bool ended = fate != NULL && fate->ended;
+	enum rc rc;
+
+	if (fate != NULL && fate->copy_segment != 0 &&
+	    (fate->copy_segment != r->at + 1 || fate->copy_offset != found->offset))
+		return RC_OK; /* the last copy counts */
+	if (ended && r->ops->on_ended == NULL)
+		return RC_OK;
+	work_replaying(&r->spool->work, found->header.sequence);
+	(void)fault_point("replay.message");
+	rc = digest_envelope(found->extra, &r->envelope);
+	if (rc == RC_OK && ended)
+		r->ops->on_ended(r->arg, &r->envelope.message);
+	else if (rc == RC_OK)
+		rc = tell_live(r, found, fate);
+	return rc;
+}
+
+/* Of the segment at r->at; RC_MORE when `count` was used up before its end. */
+static enum rc
+tell_segment(struct replay *r, size_t *count)
+{
+	struct digest_entry entry;
+	enum rc rc = RC_OK;
+
+	if (!r->begun)
+		r->rest = buf_span(&r->segments[r->at].digest);
+	r->begun = true;
+	while (rc == RC_OK && *count > 0) {
+		struct span before = r->rest;
+
+		if (digest_get(&r->rest, &entry) != RC_OK) {
+			r->begun = false;
+			return RC_OK;
+		}
+		--*count;
+		rc = is_message(&entry.header) ? tell(r, &entry) : RC_OK;
+		if (rc != RC_OK)
+			r->rest = before;
+	}
+	return rc == RC_OK ? RC_MORE : rc;
 }
 
 enum rc
-replay_run(struct spool *spool, const struct spool_replay_ops *ops, void *arg,
-    struct spool_replay_report *report, struct why *why)
+replay_step(struct spool *spool, size_t count, struct spool_replay_report *report, struct why *why)
 {
-	struct replay r = { .spool = spool, .ops = ops, .arg = arg, .report = report };
-	int64_t start_ms = clock_mono_ms();
-	struct numbers files;
-	enum rc rc;
+	struct replay *r = spool->replay;
+	enum rc rc = RC_OK;
 
-	*report = (struct spool_replay_report){ 0 };
-	rc = list_files(spool->dirfd, false, "seg", NULL, &files, why);
+	while (rc == RC_OK && r->at < r->segment_count) {
+		rc = tell_segment(r, &count);
+		if (rc == RC_OK)
+			r->at++;
+	}
+	work_replaying(&spool->work, 0);
+	if (rc == RC_LATER)
+		(void)no_memory(why);
+	if (rc != RC_OK)
+		return RC_MORE;
+	r->report.took_ms = clock_mono_ms() - r->start_ms;
+	*report = r->report;
+	spool->replay = NULL;
+	replay_free(r);
+	return RC_OK;
+}
+
+/* ------------------------------------------------------------------ begin, end ---------------- */
+
+void
+replay_free(struct replay *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < r->segment_count; i++)
+		buf_free(&r->segments[i].digest);
+	free(r->segments);
+	free(r->large.at);
+	fates_free(&r->fates);
+	scan_free(&r->scan);
+	envelope_free(&r->envelope);
+	free(r);
+}
+
+static enum rc
+survey(struct replay *r, struct why *why)
+{
+	struct spool *spool = r->spool;
+	struct numbers files;
+	enum rc rc = list_files(spool->dirfd, false, "seg", NULL, &files, why);
+
 	for (size_t i = 0; rc == RC_OK && i < files.len; i++) {
 		if (files.at[i] >= spool->next_generation)
 			spool->next_generation = files.at[i] + 1;
-		rc = read_segment(&r, files.at[i], why);
+		rc = read_segment(r, files.at[i], why);
 	}
-	work_replaying(&spool->work, 0);
-	if (rc == RC_OK)
-		tell_poisoned(&r);
 	free(files.at);
-	scan_free(&r.scan);
-	envelope_free(&r.envelope);
-	buf_free(&r.digest);
-	early_free(&r);
 	if (rc == RC_OK && !spool->read_only) {
 		rc = take_free_files(spool, why);
 		if (rc == RC_OK)
 			rc = take_other_files(spool, why);
 		if (rc == RC_OK)
-			rc = drop_orphans(spool, why);
+			rc = drop_orphans(r, why);
 	}
 	if (spool->active != NULL) /* history: new records go to a segment of their own */
 		spool->active->full = true;
-	report->live = spool->index.len;
-	report->took_ms = clock_mono_ms() - start_ms;
 	return rc;
+}
+
+enum rc
+replay_begin(struct spool *spool, struct why *why)
+{
+	struct replay *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return no_memory(why);
+	r->spool = spool;
+	r->ops = spool->ops;
+	r->arg = spool->ops_arg;
+	r->start_ms = clock_mono_ms();
+	spool->replay = r;
+	return survey(r, why);
 }

@@ -7,6 +7,7 @@
 #include "spool/digest.h"
 #include "spool/spool_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -139,6 +140,7 @@ spool_open(const struct spool_options *options, struct loop *loop, struct worker
 	timer_init(&spool->probe_timer, loop, probe, spool);
 	list_init(&spool->parked);
 	spool->limbo.fd = -1;
+	spool->limbo.number = SEGMENT_LIMBO;
 	rc = spool->directory != NULL ? open_directories(spool, why)
 				      : why_set(why, RC_LATER, 0, "spool: out of memory");
 	if (rc == RC_OK)
@@ -178,6 +180,20 @@ last_try(struct spool *spool)
 	writer_free(spool->writer);
 }
 
+static void
+leave_all(struct spool *spool)
+{
+	struct spool_entry *entry;
+	uint64_t sequence = 0;
+
+	if (spool->ops == NULL || spool->ops->on_left == NULL)
+		return;
+	while ((entry = index_next(&spool->index, sequence)) != NULL) {
+		sequence = entry->sequence;
+		spool->ops->on_left(spool->ops_arg, entry);
+	}
+}
+
 void
 spool_close(struct spool *spool)
 {
@@ -193,6 +209,8 @@ spool_close(struct spool *spool)
 	(void)loop_run_posted(spool->loop);
 	last_try(spool);
 	drop_parked(spool);
+	leave_all(spool);
+	replay_free(spool->replay);
 	digest_finish(spool);
 	while (spool->oldest != NULL)
 		segment_unlink(spool, spool->oldest);
@@ -204,6 +222,7 @@ spool_close(struct spool *spool)
 		(void)close(spool->large_dirfd);
 	if (spool->dirfd >= 0)
 		(void)close(spool->dirfd);
+	free(spool->segments);
 	free(spool->directory);
 	free(spool);
 }
@@ -338,8 +357,9 @@ spool_tidy(struct spool *spool)
 	uint64_t used = 0, live = 0, count = 0;
 	struct segment *oldest = spool->oldest;
 
-	/* While records wait that say what has become of messages, the older ones must stay. */
-	if (spool->closing || spool->failing || spool->reviving > 0)
+	/* While records wait that say what has become of messages, the older ones must stay; and before replay has told
+	 * of everything, a segment may only seem empty. */
+	if (spool->closing || spool->failing || spool->reviving > 0 || spool->replay != NULL)
 		return;
 	digest_next(spool);
 	if (oldest == NULL || oldest == spool->active || oldest->retiring || spool->retire_later)
@@ -450,7 +470,7 @@ is_superseded(const struct append *append)
 	const struct spool_entry *entry = index_get(&append->spool->index, write->header.sequence);
 
 	return write->header.type == RECORD_STATE &&
-	       (entry == NULL || entry->state_segment != write->segment ||
+	       (entry == NULL || entry->state_segment != write->segment->number ||
 		   entry->state_offset != (uint32_t)write->offset);
 }
 
@@ -476,9 +496,9 @@ revive_one(struct append *append)
 		return;
 	entry = index_get(&spool->index, write->header.sequence);
 	segment_release(before, entry->state_size);
-	entry->state_segment = write->segment;
+	entry->state_segment = write->segment->number;
 	entry->state_offset = (uint32_t)write->offset;
-	segment_hold(entry->state_segment, entry->state_size);
+	segment_hold(write->segment, entry->state_size);
 }
 
 static void
@@ -652,10 +672,10 @@ message_committed(void *arg, enum rc rc, const struct why *why)
 	struct spool_entry *entry = append->entry;
 
 	if (rc != RC_OK) {
-		segment_release(entry->segment, entry->size);
+		segment_release(segment_at(append->spool, entry->segment), entry->size);
 		index_del(&append->spool->index, entry->sequence);
 		void_message(append->spool, entry);
-		entry->segment = NULL;
+		entry->segment = SEGMENT_NONE;
 	}
 	append->user_callback(append->user_arg, rc, why);
 }
@@ -735,10 +755,10 @@ spool_append_message(struct spool *spool, struct spool_entry *entry, struct mess
 	append->user_callback = callback;
 	append->user_arg = arg;
 	append_submit(append, large ? RECORD_LARGE : RECORD_MESSAGE, entry->sequence, size);
-	entry->segment = append->write->segment;
+	entry->segment = append->write->segment->number;
 	entry->offset = (uint32_t)append->write->offset;
 	entry->size = (uint32_t)size;
-	segment_hold(entry->segment, entry->size);
+	segment_hold(append->write->segment, entry->size);
 	return RC_OK;
 }
 
@@ -748,6 +768,7 @@ spool_append_state(struct spool *spool, struct spool_entry *entry, struct span s
 {
 	struct append *append = append_new(spool, 1, callback, arg);
 
+	assert(state.len <= SPOOL_STATE_MAX);
 	if (append == NULL)
 		return RC_LATER;
 	buf_add_span(&append->owned, state);
@@ -758,13 +779,13 @@ spool_append_state(struct spool *spool, struct spool_entry *entry, struct span s
 	append->write->pieces[0] = buf_span(&append->owned);
 	append->write->piece_count = 1;
 	/* The older state is needed until this one is durable. */
-	append->release[0] = entry->state_segment;
+	append->release[0] = segment_at(spool, entry->state_segment);
 	append->release_size[0] = entry->state_size;
 	append_submit(append, RECORD_STATE, entry->sequence, state.len);
-	entry->state_segment = append->write->segment;
+	entry->state_segment = append->write->segment->number;
 	entry->state_offset = (uint32_t)append->write->offset;
-	entry->state_size = (uint32_t)state.len;
-	segment_hold(entry->state_segment, entry->state_size);
+	entry->state_size = (uint16_t)state.len;
+	segment_hold(append->write->segment, entry->state_size);
 	return RC_OK;
 }
 
@@ -776,9 +797,9 @@ spool_append_done(
 
 	if (append == NULL)
 		return RC_LATER;
-	append->release[0] = entry->segment;
+	append->release[0] = segment_at(spool, entry->segment);
 	append->release_size[0] = entry->size;
-	append->release[1] = entry->state_segment;
+	append->release[1] = segment_at(spool, entry->state_segment);
 	append->release_size[1] = entry->state_size;
 	append->write->drop_large = entry->large;
 	index_del(&spool->index, entry->sequence);
@@ -841,14 +862,34 @@ spool_large_discard(struct spool *spool, const char *name)
 }
 
 enum rc
-spool_replay(struct spool *spool, const struct spool_replay_ops *ops, void *arg,
-    struct spool_replay_report *report, struct why *why)
+spool_replay_begin(
+    struct spool *spool, const struct spool_replay_ops *ops, void *arg, struct why *why)
 {
-	enum rc rc = replay_run(spool, ops, arg, report, why);
+	spool->ops = ops;
+	spool->ops_arg = arg;
+	return replay_begin(spool, why);
+}
+
+enum rc
+spool_replay_step(
+    struct spool *spool, size_t count, struct spool_replay_report *report, struct why *why)
+{
+	enum rc rc = replay_step(spool, count, report, why);
 
 	if (rc == RC_OK)
 		spool_tidy(spool);
 	return rc;
+}
+
+enum rc
+spool_replay(struct spool *spool, const struct spool_replay_ops *ops, void *arg,
+    struct spool_replay_report *report, struct why *why)
+{
+	enum rc rc = spool_replay_begin(spool, ops, arg, why);
+
+	if (rc == RC_OK)
+		rc = spool_replay_step(spool, SIZE_MAX, report, why);
+	return rc == RC_MORE ? RC_LATER : rc;
 }
 
 unsigned
@@ -879,6 +920,12 @@ struct spool_entry *
 spool_find(const struct spool *spool, uint64_t sequence)
 {
 	return index_get(&spool->index, sequence);
+}
+
+struct spool_entry *
+spool_next(const struct spool *spool, uint64_t sequence)
+{
+	return index_next(&spool->index, sequence);
 }
 
 void

@@ -9,6 +9,7 @@
 #ifndef SPOOL_SPOOL_H
 #define SPOOL_SPOOL_H
 
+#include <stdint.h>
 #include <sys/uio.h>
 
 #include "net/loop.h"
@@ -16,7 +17,10 @@
 #include "spool/message.h"
 
 struct spool;
-struct segment;
+
+enum {
+	SPOOL_STATE_MAX = UINT16_MAX
+};
 
 /* The disk, as far as durability hangs on it. Tests and the simulation put their own in place. */
 struct disk_ops {
@@ -35,34 +39,45 @@ struct spool_options {
 	bool no_digests;	     /* replay reads every record */
 };
 
-/* A live message's place in the log; part of the queue's message object. Fields are the spool's. */
+/* A live message's place in the log; part of the queue's message object. Fields are the spool's. There may be millions:
+ * 32 bytes. */
 struct spool_entry {
 	uint64_t sequence;
-	struct segment *segment;       /* where the message record is */
-	struct segment *state_segment; /* where the latest state record is, or NULL */
-	uint32_t offset, size;	       /* of the message record, payload */
-	uint32_t state_offset, state_size;
+	uint32_t segment;	/* the number of the one where the message record is; 0: none */
+	uint32_t state_segment; /* where the latest state record is; 0: there is none */
+	uint32_t offset, size;	/* of the message record, payload */
+	uint32_t state_offset;
+	uint16_t state_size;
 	bool large;
 };
 
-/* What replay tells. All calls come from within spool_replay. */
+/* What replay tells of each message, from within spool_replay_begin (on_damage) and spool_replay_step. All but
+ * on_message may be NULL. */
 struct spool_replay_ops {
-	/* A message; the envelope is borrowed, and from a digest it has no more than id, times, `notice`, account and
-	 * the domains of the recipients ("@domain"). Returns its entry, to be filled by the spool, or NULL to give
-	 * it up (out of memory: replay fails). */
+	/* A live message; the envelope is borrowed, and has no more than id, times, `notice`, account and the domains of
+	 * the recipients ("@domain"). Returns its entry, to be filled by the spool, or NULL when memory is out: it is
+	 * told again with the next step. */
 	struct spool_entry *(*on_message)(void *arg, const struct message *envelope);
+	/* One that has ended, and whose record is still there. */
+	void (*on_ended)(void *arg, const struct message *envelope);
+	/* The latest state of the message told before. */
 	void (*on_state)(void *arg, struct spool_entry *entry, struct span state);
-	void (*on_done)(void *arg, struct spool_entry *entry); /* the entry may be freed */
-	/* After all others: something was done to this message when the process died of a fault, and so it was
-	 * the time before. May be NULL. */
+	/* Something was done to it when the process died of a fault, and so it was the time before. */
 	void (*on_poison)(void *arg, struct spool_entry *entry);
+	/* All has been told of it: it is as one that has just been stored. */
+	void (*on_taken)(void *arg, struct spool_entry *entry);
+	/* The spool has no use for the entry any more: it is being closed, or has no memory to take it. */
+	void (*on_left)(void *arg, struct spool_entry *entry);
 	/* Bytes, or (to == from) a whole file, that make no sense. NULL: goes to the log. */
 	void (*on_damage)(
 	    void *arg, const char *name, uint64_t from, uint64_t to, const char *text);
 };
 
 struct spool_replay_report {
-	uint64_t segments, digests, messages, live, bytes;
+	uint64_t segments, digests;
+	uint64_t messages; /* whose records are there */
+	uint64_t live;	   /* of these, told to on_message */
+	uint64_t bytes;	   /* of segments that were read for want of a digest */
 	uint64_t poisoned; /* messages told to on_poison */
 	uint64_t
 	    damaged; /* places where bytes did not make sense before the end of what was written */
@@ -73,11 +88,19 @@ struct spool_replay_report {
 MUST_CHECK enum rc spool_open(const struct spool_options *options, struct loop *loop,
     struct worker_pool *workers, struct spool **out, struct why *why);
 
-/* Once, before the first append. Blocks; reads every segment. */
+/* Once, before the first append: finds out what is there and what has become of it. Blocks; reads the digest of each
+ * segment, or all of it. Records may be appended from then on. ops and arg stay until spool_close. */
+MUST_CHECK enum rc spool_replay_begin(
+    struct spool *spool, const struct spool_replay_ops *ops, void *arg, struct why *why);
+/* Tells of messages, oldest record first, looking at `count` at most; no system call. RC_MORE: there are others, or
+ * memory was out (why has a text then). RC_OK: that was all, *report is filled. Nothing is freed on disk before. */
+MUST_CHECK enum rc spool_replay_step(
+    struct spool *spool, size_t count, struct spool_replay_report *report, struct why *why);
+/* Both, to the end. */
 MUST_CHECK enum rc spool_replay(struct spool *spool, const struct spool_replay_ops *ops, void *arg,
     struct spool_replay_report *report, struct why *why);
 
-/* Waits for what is under way; the callbacks of finished appends run when the loop is freed. */
+/* Waits for what is under way; the callbacks of finished appends come, then on_left for each live entry. */
 void spool_close(struct spool *spool);
 
 /* rc is RC_OK when the record is durable. A message that is refused is not in the spool: should its record have
@@ -90,7 +113,7 @@ typedef void spool_callback(void *arg, enum rc rc, const struct why *why);
 MUST_CHECK enum rc spool_append_message(struct spool *spool, struct spool_entry *entry,
     struct message *message, spool_callback *callback, void *arg, struct why *why);
 
-/* callback may be NULL. `state` is copied. */
+/* callback may be NULL. `state` is copied; SPOOL_STATE_MAX bytes at most. */
 MUST_CHECK enum rc spool_append_state(struct spool *spool, struct spool_entry *entry,
     struct span state, spool_callback *callback, void *arg);
 
@@ -107,6 +130,8 @@ MUST_CHECK enum rc spool_load(
 
 /* The live message of that number, committed or still on its way to the disk; NULL: none. */
 struct spool_entry *spool_find(const struct spool *spool, uint64_t sequence);
+/* The one with the smallest number above that; 0 is below all. NULL: there is none. */
+struct spool_entry *spool_next(const struct spool *spool, uint64_t sequence);
 
 /* Says that something is done to this message from now on, until spool_work_end with what was returned: when it is what
  * the process dies of, twice, the replay tells (on_poison). Core loop only; cheap. */

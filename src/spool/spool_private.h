@@ -19,6 +19,11 @@ struct spool {
 	int dirfd, large_dirfd, lock_fd;
 	struct spool_index index;
 	struct segment *oldest, *active; /* a list, oldest first */
+	struct segment **segments;	 /* by number; NULL: no such one */
+	uint32_t segment_slots;
+	struct replay *replay; /* until all has been told */
+	const struct spool_replay_ops *ops;
+	void *ops_arg;
 	uint64_t next_sequence, next_generation;
 	uint64_t
 	    free_files[FREE_FILES_MAX]; /* generations whose files wait for reuse, oldest first */
@@ -45,12 +50,25 @@ struct spool {
 	int64_t probe_delay_ms;
 };
 
+enum {
+	SEGMENT_NONE,
+	SEGMENT_LIMBO, /* spool->limbo */
+	SEGMENT_FIRST
+};
+
 struct segment *segment_new(struct spool *spool, uint64_t generation, uint64_t size);
 void segment_unlink(struct spool *spool, struct segment *segment); /* out of the list, freed */
 
 /* Give a record its place (rolling over to a new segment) and hand it to the writer. write->header.size and
  * type are set; the rest is filled. */
 void spool_place(struct spool *spool, struct spool_write *write);
+
+/* By the number that an entry has of it; NULL for SEGMENT_NONE. */
+static inline struct segment *
+segment_at(const struct spool *spool, uint32_t number)
+{
+	return number != SEGMENT_NONE ? spool->segments[number] : NULL;
+}
 
 /* A record of `entry` in this segment is needed (or no longer needed) from now on. */
 void segment_hold(struct segment *segment, uint32_t payload);
@@ -65,9 +83,11 @@ void spool_fail(struct spool *spool, const struct why *why);
 struct spool_write *write_new(size_t pieces); /* NULL: out of memory */
 void write_free(struct spool_write *write);
 
-/* replay.c */
-MUST_CHECK enum rc replay_run(struct spool *spool, const struct spool_replay_ops *ops, void *arg,
-    struct spool_replay_report *report, struct why *why);
+/* replay.c: as in spool.h, also for a spool that is only looked at. */
+MUST_CHECK enum rc replay_begin(struct spool *spool, struct why *why);
+MUST_CHECK enum rc replay_step(
+    struct spool *spool, size_t count, struct spool_replay_report *report, struct why *why);
+void replay_free(struct replay *replay); /* NULL is fine */
 
 /* read.c: one reference in *out; why->code as spool_load_callback has it. Blocks; any thread. */
 MUST_CHECK enum rc message_read(const struct spool *spool, const struct segment *segment,

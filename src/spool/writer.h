@@ -12,9 +12,10 @@
 
 struct segment {
 	uint64_t generation;
-	uint64_t size; /* of the file */
-	uint64_t used; /* next free offset: the core's */
-	uint64_t live; /* records that are still needed */
+	uint32_t number; /* in spool->segments, as entries name it */
+	uint64_t size;	 /* of the file */
+	uint64_t used;	 /* next free offset: the core's */
+	uint64_t live;	 /* records that are still needed */
 	uint64_t live_bytes;
 	unsigned pending; /* requests and loads that use it */
 	int fd;		  /* the writer opens it before its first record; replay for old ones */

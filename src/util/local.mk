@@ -12,5 +12,6 @@ src_util_libpr_util_a_SOURCES = \
 	src/util/list.h \
 	src/util/log.c src/util/log.h \
 	src/util/rc.c src/util/rc.h \
+	src/util/slab.c src/util/slab.h \
 	src/util/span.c src/util/span.h \
 	src/util/units.c src/util/units.h

@@ -47,24 +47,7 @@ on_message(void *arg, const struct message *envelope)
 	return item != NULL ? &item->entry : NULL;
 }
 
-static void
-on_state(void *arg, struct spool_entry *entry, struct span state)
-{
-	(void)arg;
-	(void)entry;
-	(void)state;
-}
-
-static void
-on_done(void *arg, struct spool_entry *entry)
-{
-	(void)arg;
-	free(container_of(entry, struct item, entry));
-}
-
-static const struct spool_replay_ops ops = {
-	.on_message = on_message, .on_state = on_state, .on_done = on_done
-};
+static const struct spool_replay_ops ops = { .on_message = on_message };
 
 static char filler[4096];
 

@@ -45,6 +45,8 @@ static struct {
 	unsigned under_way; /* submissions */
 	int64_t next_submit_ms;
 	bool idle;
+	bool replaying;
+	bool resolved[SIM_MESSAGES]; /* in this life */
 } world;
 
 static int64_t
@@ -153,7 +155,6 @@ on_replayed(void *arg, const struct message *envelope)
 		return;
 	accounts_replay(world.accounts, envelope->account, envelope->accepted_ms,
 	    (unsigned)envelope->recipient_count);
-	model_replayed(envelope->client, &envelope->id);
 }
 
 static void
@@ -189,42 +190,6 @@ make_parts(void)
 	submit.accounts = world.accounts;
 	must(submit_new(&submit, &world.submit, &why), "submit", &why);
 	submit_configure(world.submit, world.config, world.identities, world.keys);
-}
-
-/* What was on its way to the disk when the crash came: is it there? */
-static void
-resolve(unsigned n)
-{
-	const struct sim_message *m = &sim->messages[n];
-	char id[MESSAGE_ID_LEN + 1];
-	struct queue_message *found;
-	struct queue_recipient_view view = { .state = "done" };
-
-	message_id_format(&m->id, id);
-	found = m->has_id ? queue_find(world.queue, span_of(id)) : NULL;
-	for (unsigned i = 0; i < m->recipient_count; i++) {
-		if (m->recipients[i].final != KNOWN_MAYBE)
-			continue;
-		if (found != NULL)
-			queue_view_recipient(found, i, &view);
-		model_resolve(n, i, strcmp(view.state, "done") == 0);
-	}
-}
-
-static void
-start(void)
-{
-	struct spool_replay_report report;
-	struct why why = WHY_EMPTY;
-
-	must(spool_replay(world.spool, &queue_replay_ops, world.queue, &report, &why), "replay",
-	    &why);
-	sim_trace("replayed: %llu segments, %llu messages, %llu live, %llu damaged",
-	    (unsigned long long)report.segments, (unsigned long long)report.messages,
-	    (unsigned long long)report.live, (unsigned long long)report.damaged);
-	for (unsigned n = 0; n < sim->submitted; n++)
-		resolve(n);
-	queue_start(world.queue);
 }
 
 /* As src/main/app.c: loops first, then what their last messages may still ask for. */
@@ -363,6 +328,8 @@ check_message(unsigned n)
 		return;
 	message_id_format(&m->id, id);
 	found = queue_find(world.queue, span_of(id));
+	if (found == NULL && world.replaying)
+		return; /* not told yet */
 	if (sim->mono_us / 1000 - m->at_ms > SIM_MAX_AGE_S * 1000 + OVERDUE_MS)
 		sim_fail("message %u should have been given up long ago", n);
 	if (found == NULL)
@@ -457,6 +424,90 @@ run(int64_t until_ms, bool (*more)(void))
 			return false;
 		jump(until_ms);
 	}
+}
+
+/* ------------------------------------------------------------------ start --------------------- */
+
+static void
+on_loaded(void *arg, struct message *message, const struct why *why)
+{
+	(void)arg;
+	if (message == NULL)
+		sim_fail("a message that was replayed cannot be read: %s", why->text);
+	if (!message->notice)
+		model_replayed(message->client, &message->id);
+	message_unref(message);
+}
+
+/* Which of our messages are they? The replay tells no more than it needs. */
+static void
+read_replayed(void)
+{
+	struct queue_cursor *cursor = queue_cursor_new(world.queue);
+	struct queue_view view;
+
+	while (queue_cursor_next(cursor, &view))
+		if (queue_load(view.message, on_loaded, NULL) != RC_OK)
+			sim_fail("too many messages to read at once");
+	queue_cursor_free(cursor);
+	while (loop_run_posted(world.core) > 0)
+		continue;
+}
+
+/* What was on its way to the disk when the crash came: is it there? While replay still tells, only of what is found. */
+static void
+resolve(unsigned n)
+{
+	const struct sim_message *m = &sim->messages[n];
+	char id[MESSAGE_ID_LEN + 1];
+	struct queue_message *found;
+	struct queue_recipient_view view = { .state = "done" };
+
+	message_id_format(&m->id, id);
+	found = m->has_id ? queue_find(world.queue, span_of(id)) : NULL;
+	if (world.resolved[n] || (found == NULL && world.replaying))
+		return;
+	world.resolved[n] = true;
+	for (unsigned i = 0; i < m->recipient_count; i++) {
+		if (m->recipients[i].final != KNOWN_MAYBE)
+			continue;
+		if (found != NULL)
+			queue_view_recipient(found, i, &view);
+		model_resolve(n, i, strcmp(view.state, "done") == 0);
+	}
+}
+
+static void
+resolve_all(void)
+{
+	for (unsigned n = 0; n < sim->submitted; n++)
+		resolve(n);
+}
+
+/* Deliveries begin while replay still tells of other messages. */
+static void
+start(void)
+{
+	struct spool_replay_report report;
+	struct why why = WHY_EMPTY;
+	enum rc rc;
+
+	must(spool_replay_begin(world.spool, &queue_replay_ops, world.queue, &why), "replay", &why);
+	queue_start(world.queue);
+	world.replaying = true;
+	do {
+		rc = spool_replay_step(world.spool, (size_t)sim_between(1, 20), &report, &why);
+		read_replayed();
+		resolve_all();
+		if (rc == RC_MORE)
+			(void)run(sim->mono_us / 1000 + sim_between(0, 500), NULL);
+	} while (rc == RC_MORE);
+	must(rc, "replay", &why);
+	world.replaying = false;
+	resolve_all();
+	sim_trace("replayed: %llu segments, %llu messages, %llu live, %llu damaged",
+	    (unsigned long long)report.segments, (unsigned long long)report.messages,
+	    (unsigned long long)report.live, (unsigned long long)report.damaged);
 }
 
 static void

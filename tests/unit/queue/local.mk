@@ -1,5 +1,5 @@
-check_PROGRAMS += tests/unit/queue/test_report tests/unit/queue/test_retry tests/unit/queue/test_cursor
-TESTS += tests/unit/queue/test_report tests/unit/queue/test_retry tests/unit/queue/test_cursor
+check_PROGRAMS += tests/unit/queue/test_report tests/unit/queue/test_retry tests/unit/queue/test_cursor tests/unit/queue/test_wheel
+TESTS += tests/unit/queue/test_report tests/unit/queue/test_retry tests/unit/queue/test_cursor tests/unit/queue/test_wheel
 tests_unit_queue_test_retry_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_queue_test_retry_LDADD = $(L_QUEUE) $(CMOCKA_LIBS)
 tests_unit_queue_test_cursor_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -7,3 +7,5 @@ tests_unit_queue_test_cursor_LDFLAGS = $(AM_LDFLAGS) $(SIGN_LDFLAGS)
 tests_unit_queue_test_cursor_LDADD = $(L_QUEUE) $(CMOCKA_LIBS)
 tests_unit_queue_test_report_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_queue_test_report_LDADD = $(L_QUEUE) $(CMOCKA_LIBS)
+tests_unit_queue_test_wheel_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_queue_test_wheel_LDADD = $(L_QUEUE) $(CMOCKA_LIBS)

@@ -158,8 +158,11 @@ test_walk(void **state)
 {
 	struct world *w = *state;
 	struct queue_cursor *empty = queue_cursor_new(w->queue), *cursor;
-	uint64_t a = add(w, "a@one.test", NULL), b = add(w, "b@one.test", NULL);
+	uint64_t a, b;
 
+	assert_end(empty);
+	a = add(w, "a@one.test", NULL);
+	b = add(w, "b@one.test", NULL);
 	assert_end(empty); /* came behind its end */
 	cursor = queue_cursor_new(w->queue);
 	assert_next(cursor, a);

@@ -68,10 +68,12 @@ on_state(void *arg, struct spool_entry *entry, struct span state)
 }
 
 static void
-on_done(void *arg, struct spool_entry *entry)
+on_ended(void *arg, const struct message *envelope)
 {
-	(void)arg;
-	container_of(entry, struct item, entry)->done = true;
+	struct world *w = arg;
+
+	(void)envelope;
+	w->ended_count++;
 }
 
 static void
@@ -81,12 +83,12 @@ on_poison(void *arg, struct spool_entry *entry)
 	container_of(entry, struct item, entry)->poisoned = true;
 }
 
-static const struct spool_replay_ops replay_ops = {
-	.on_message = on_message, .on_state = on_state, .on_done = on_done, .on_poison = on_poison
+const struct spool_replay_ops world_replay_ops = {
+	.on_message = on_message, .on_ended = on_ended, .on_state = on_state, .on_poison = on_poison
 };
 
 void
-open_world(struct world *w)
+open_world_only(struct world *w)
 {
 	struct spool_options options = { .directory = w->dir,
 		.segment_bytes = SEGMENT,
@@ -97,9 +99,17 @@ open_world(struct world *w)
 	w->loop = loop_new_manual("core");
 	w->workers = worker_pool_new(0, 100, &why);
 	w->found = calloc(20000, sizeof *w->found);
-	w->found_count = 0;
+	w->found_count = w->ended_count = 0;
 	assert_rc(spool_open(&options, w->loop, w->workers, &w->spool, &why), RC_OK);
-	assert_rc(spool_replay(w->spool, &replay_ops, w, &w->report, &why), RC_OK);
+}
+
+void
+open_world(struct world *w)
+{
+	struct why why = WHY_EMPTY;
+
+	open_world_only(w);
+	assert_rc(spool_replay(w->spool, &world_replay_ops, w, &w->report, &why), RC_OK);
 }
 
 void
@@ -235,7 +245,7 @@ struct item *
 find_item(struct world *w, const char *mark)
 {
 	for (size_t i = 0; i < w->found_count; i++)
-		if (!w->found[i].done && strcmp(w->found[i].subject, mark) == 0)
+		if (strcmp(w->found[i].subject, mark) == 0)
 			return &w->found[i];
 	return NULL;
 }

@@ -15,7 +15,7 @@ struct item {
 	struct spool_entry entry;
 	char subject[32]; /* the account, as a mark */
 	char state[64];
-	bool acknowledged, done, failed, poisoned;
+	bool acknowledged, failed, poisoned;
 };
 
 struct world {
@@ -25,7 +25,8 @@ struct world {
 	struct spool *spool;
 	struct spool_replay_report report;
 	struct item *found;
-	size_t found_count;
+	size_t found_count; /* live ones, told by the last replay */
+	size_t ended_count;
 };
 
 struct loaded {
@@ -37,6 +38,9 @@ extern int fail_syncs;	     /* how many of the next syncs fail, with EIO */
 extern size_t write_at_most; /* bytes of one write; 0: no limit */
 extern bool no_digests;
 
+extern const struct spool_replay_ops world_replay_ops; /* with the world as argument */
+
+void open_world_only(struct world *w); /* without replay */
 void open_world(struct world *w);
 void settle(struct world *w);
 void close_world(struct world *w);
@@ -48,7 +52,7 @@ struct message *make_message(const char *mark, size_t body);
 void append(struct world *w, struct item *item, const char *mark, size_t body);
 void on_loaded(void *arg, struct message *message, const struct why *why);
 size_t count_files(const char *dir, const char *suffix);
-/* What the last replay found and has not ended; NULL: it is not there. */
+/* What the last replay found to be live; NULL: it is not there. */
 struct item *find_item(struct world *w, const char *mark);
 
 #define BOTH(test) \

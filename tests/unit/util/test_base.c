@@ -1,4 +1,4 @@
-/* Unit tests of the small base modules: buf, hash, heap, bucket, units, crypto, crc32c, rc, log_safe. */
+/* Unit tests of the small base modules: buf, hash, heap, slab, bucket, units, crypto, crc32c, rc, log_safe. */
 #include "config.h"
 
 #include "unit/test.h"
@@ -13,6 +13,7 @@
 #include "util/hash.h"
 #include "util/heap.h"
 #include "util/log.h"
+#include "util/slab.h"
 #include "util/units.h"
 
 static void
@@ -210,6 +211,48 @@ test_log_safe_hides_control_bytes(void **state)
 	    log_safe(SPAN_LIT("0123456789abcdefgh"), out, sizeof out), "0123456789ab...");
 }
 
+/* Objects are zeroed, apart from each other, and leave nothing behind. */
+static void
+test_slab_gives_and_takes(void **state)
+{
+	enum {
+		COUNT = 20000,
+		SIZE = 136
+	};
+	struct slab slab;
+	unsigned char **at = calloc(COUNT, sizeof *at);
+
+	(void)state;
+	slab_init(&slab, SIZE);
+	srandom(3);
+	for (size_t n = 0; n < 10 * COUNT; n++) {
+		size_t i = (size_t)random() % COUNT;
+		unsigned char mark = (unsigned char)(1 + i % 255);
+
+		if (at[i] == NULL) {
+			at[i] = slab_get(&slab);
+			assert_non_null(at[i]);
+			assert_int_equal((uintptr_t)at[i] % 8, 0);
+			for (size_t k = 0; k < SIZE; k++)
+				assert_int_equal(at[i][k], 0);
+			memset(at[i], mark, SIZE);
+			continue;
+		}
+		for (size_t k = 0; k < SIZE; k++)
+			assert_int_equal(at[i][k], mark);
+		slab_put(&slab, at[i]);
+		at[i] = NULL;
+	}
+	for (size_t i = 0; i < COUNT; i++)
+		if (at[i] != NULL)
+			slab_put(&slab, at[i]);
+	assert_int_equal(slab.objects, 0);
+	assert_true(slab.blocks <= 1);
+	slab_free(&slab);
+	assert_int_equal(slab.blocks, 0);
+	free(at);
+}
+
 int
 main(void)
 {
@@ -217,6 +260,7 @@ main(void)
 		cmocka_unit_test(test_buf_grows_and_keeps_its_limit),
 		cmocka_unit_test(test_map_survives_many_keys),
 		cmocka_unit_test(test_heap_orders_and_rekeys),
+		cmocka_unit_test(test_slab_gives_and_takes),
 		cmocka_unit_test(test_bucket_rate_burst_and_debt),
 		cmocka_unit_test(test_units_round_trip),
 		cmocka_unit_test(test_base64_is_strict),
