@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "queue/state.h"
+#include "util/le.h"
 
 enum {
 	STATE_VERSION = 1,
@@ -11,50 +12,33 @@ enum {
 	HELD = 2
 };
 
-static void
-put(struct buf *out, uint64_t value, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i++)
-		buf_add_char(out, (char)(unsigned char)(value >> (8 * i)));
-}
-
-static uint64_t
-get(const char *at, size_t bytes)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < bytes; i++)
-		value |= (uint64_t)(unsigned char)at[i] << (8 * i);
-	return value;
-}
-
 void
 state_encode(const struct recipient_state *states, size_t count, struct buf *out)
 {
-	put(out, STATE_VERSION, 1);
-	put(out, count, 2);
+	le_add(out, STATE_VERSION, 1);
+	le_add(out, count, 2);
 	for (size_t i = 0; i < count; i++) {
-		put(out, states[i].settled ? SETTLED : states[i].held ? HELD : 0, 1);
-		put(out, states[i].attempts, 2);
-		put(out, (uint64_t)states[i].due_ms, 8);
+		le_add(out, states[i].settled ? SETTLED : states[i].held ? HELD : 0, 1);
+		le_add(out, states[i].attempts, 2);
+		le_add(out, (uint64_t)states[i].due_ms, 8);
 	}
 }
 
 enum rc
 state_decode(struct span bytes, struct recipient_state *out, size_t count)
 {
-	if (bytes.len != STATE_HEAD + count * STATE_EACH || get(bytes.p, 1) != STATE_VERSION ||
-	    get(bytes.p + 1, 2) != count)
+	if (bytes.len != STATE_HEAD + count * STATE_EACH || le_get(bytes.p, 1) != STATE_VERSION ||
+	    le_get(bytes.p + 1, 2) != count)
 		return RC_BAD;
 	for (size_t i = 0; i < count; i++) {
 		const char *at = bytes.p + STATE_HEAD + i * STATE_EACH;
 
-		if (get(at, 1) > HELD)
+		if (le_get(at, 1) > HELD)
 			return RC_BAD;
-		out[i].settled = get(at, 1) == SETTLED;
-		out[i].held = get(at, 1) == HELD;
-		out[i].attempts = (uint16_t)get(at + 1, 2);
-		out[i].due_ms = (int64_t)get(at + 3, 8);
+		out[i].settled = le_get(at, 1) == SETTLED;
+		out[i].held = le_get(at, 1) == HELD;
+		out[i].attempts = (uint16_t)le_get(at + 1, 2);
+		out[i].due_ms = (int64_t)le_get(at + 3, 8);
 	}
 	return RC_OK;
 }

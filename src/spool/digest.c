@@ -16,6 +16,7 @@
 #include "util/crc32c.h"
 #include "util/fault.h"
 #include "util/fsutil.h"
+#include "util/le.h"
 
 #define DIGEST_MAGIC "PRDIGES\n"
 
@@ -26,26 +27,6 @@ enum {
 	BRIEF_SIZE = 43,
 	AS_BEFORE = 0xffff /* in place of a length: the same domain as the one before */
 };
-
-static void
-put(struct buf *out, uint64_t value, size_t bytes)
-{
-	char text[8];
-
-	for (size_t i = 0; i < bytes; i++)
-		text[i] = (char)(unsigned char)(value >> (8 * i));
-	buf_add(out, text, bytes);
-}
-
-static uint64_t
-get(const char *at, size_t bytes)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < bytes; i++)
-		value |= (uint64_t)(unsigned char)at[i] << (8 * i);
-	return value;
-}
 
 /* ------------------------------------------------------------------ entries ------------------- */
 
@@ -63,22 +44,22 @@ add_brief(struct buf *out, const struct message *m)
 {
 	struct span before = SPAN_EMPTY;
 
-	put(out, m->id.stamp, 8);
+	le_add(out, m->id.stamp, 8);
 	buf_add(out, m->id.uuid, sizeof m->id.uuid);
-	put(out, (uint64_t)m->accepted_ms, 8);
-	put(out, (uint64_t)m->max_age_ms, 8);
-	put(out, m->notice ? 1 : 0, 1);
-	put(out, m->recipient_count, 2);
-	put(out, strlen(m->account), 2);
+	le_add(out, (uint64_t)m->accepted_ms, 8);
+	le_add(out, (uint64_t)m->max_age_ms, 8);
+	le_add(out, m->notice ? 1 : 0, 1);
+	le_add(out, m->recipient_count, 2);
+	le_add(out, strlen(m->account), 2);
 	buf_add_span(out, span_of(m->account));
 	for (size_t i = 0; i < m->recipient_count; i++) {
 		struct span domain = domain_of(m->recipients[i].address);
 
 		if (i > 0 && span_eq(domain, before)) {
-			put(out, AS_BEFORE, 2);
+			le_add(out, AS_BEFORE, 2);
 			continue;
 		}
-		put(out, domain.len, 2);
+		le_add(out, domain.len, 2);
 		buf_add_span(out, domain);
 		before = domain;
 	}
@@ -98,11 +79,11 @@ digest_add(struct buf *out, const struct scan_record *record, const struct messa
 	} else if (header->type == RECORD_STATE) {
 		extra = record->payload;
 	}
-	put(out, header->type, 1);
-	put(out, extra.len, 3);
-	put(out, header->sequence, 8);
-	put(out, record->offset, 4);
-	put(out, header->size, 4);
+	le_add(out, header->type, 1);
+	le_add(out, extra.len, 3);
+	le_add(out, header->sequence, 8);
+	le_add(out, record->offset, 4);
+	le_add(out, header->size, 4);
 	buf_add_span(out, extra);
 	out->failed |= brief.failed || extra.len > 0xffffff;
 	buf_free(&brief);
@@ -117,11 +98,11 @@ digest_get(struct span *rest, struct digest_entry *out)
 		return RC_MORE;
 	if (rest->len < ENTRY_SIZE)
 		return RC_BAD;
-	out->header = (struct record_header){ .type = (enum record_type)get(rest->p, 1),
-		.sequence = get(rest->p + 4, 8),
-		.size = (uint32_t)get(rest->p + 16, 4) };
-	out->offset = get(rest->p + 12, 4);
-	len = (size_t)get(rest->p + 1, 3);
+	out->header = (struct record_header){ .type = (enum record_type)le_get(rest->p, 1),
+		.sequence = le_get(rest->p + 4, 8),
+		.size = (uint32_t)le_get(rest->p + 16, 4) };
+	out->offset = le_get(rest->p + 12, 4);
+	len = (size_t)le_get(rest->p + 1, 3);
 	*rest = span_skip(*rest, ENTRY_SIZE);
 	if (len > rest->len)
 		return RC_BAD;
@@ -137,7 +118,7 @@ skip_string(struct span *rest, bool may_repeat)
 
 	if (rest->len < 2)
 		return false;
-	len = (size_t)get(rest->p, 2);
+	len = (size_t)le_get(rest->p, 2);
 	*rest = span_skip(*rest, 2);
 	if (len == AS_BEFORE && may_repeat)
 		return true;
@@ -151,7 +132,7 @@ bool
 digest_brief_is_good(struct span brief)
 {
 	struct span rest = span_skip(brief, BRIEF_SIZE);
-	size_t count = brief.len >= BRIEF_SIZE ? (size_t)get(brief.p + 41, 2) : 0;
+	size_t count = brief.len >= BRIEF_SIZE ? (size_t)le_get(brief.p + 41, 2) : 0;
 
 	if (count == 0 || count > MESSAGE_RECIPIENTS_MAX || !skip_string(&rest, false))
 		return false;
@@ -187,26 +168,26 @@ digest_envelope(struct span brief, struct envelope *out)
 
 	if (brief.len < BRIEF_SIZE + 2)
 		return RC_BAD;
-	count = (size_t)get(brief.p + 41, 2);
+	count = (size_t)le_get(brief.p + 41, 2);
 	if (count == 0 || count > MESSAGE_RECIPIENTS_MAX)
 		return RC_BAD;
 	rc = envelope_prepare(out, brief.len + 2 * count + 2, count);
 	if (rc != RC_OK)
 		return rc;
-	m->id.stamp = get(brief.p, 8);
+	m->id.stamp = le_get(brief.p, 8);
 	memcpy(m->id.uuid, brief.p + 8, sizeof m->id.uuid);
-	m->accepted_ms = (int64_t)get(brief.p + 24, 8);
-	m->max_age_ms = (int64_t)get(brief.p + 32, 8);
-	m->notice = get(brief.p + 40, 1) != 0;
+	m->accepted_ms = (int64_t)le_get(brief.p + 24, 8);
+	m->max_age_ms = (int64_t)le_get(brief.p + 32, 8);
+	m->notice = le_get(brief.p + 40, 1) != 0;
 	arena = out->arena;
-	len = (size_t)get(rest.p, 2);
+	len = (size_t)le_get(rest.p, 2);
 	rest = span_skip(rest, 2);
 	if (!get_string(&rest, len, '\0', &arena, &m->account))
 		return RC_BAD;
 	for (size_t i = 0; i < count; i++) {
 		if (rest.len < 2)
 			return RC_BAD;
-		len = (size_t)get(rest.p, 2);
+		len = (size_t)le_get(rest.p, 2);
 		rest = span_skip(rest, 2);
 		if (len == AS_BEFORE && i > 0)
 			m->recipients[i].address = m->recipients[i - 1].address;
@@ -224,16 +205,16 @@ static void
 head(uint64_t generation, uint64_t stamp, uint64_t end, struct span entries, struct buf *out)
 {
 	buf_add(out, DIGEST_MAGIC, 8);
-	put(out, DIGEST_VERSION, 4);
-	put(out, 0, 4);
-	put(out, generation, 8);
-	put(out, stamp, 8);
-	put(out, end, 8);
-	put(out, entries.len, 8);
-	put(out, crc32c(0, entries.p, entries.len), 4);
-	put(out, 0, 8);
+	le_add(out, DIGEST_VERSION, 4);
+	le_add(out, 0, 4);
+	le_add(out, generation, 8);
+	le_add(out, stamp, 8);
+	le_add(out, end, 8);
+	le_add(out, entries.len, 8);
+	le_add(out, crc32c(0, entries.p, entries.len), 4);
+	le_add(out, 0, 8);
 	if (!out->failed)
-		put(out, crc32c(0, out->mem + out->start, 60), 4);
+		le_add(out, crc32c(0, out->mem + out->start, 60), 4);
 }
 
 enum rc
@@ -293,14 +274,14 @@ digest_read(
 	if (room == NULL || fsutil_pread_all(fd, room, (size_t)st.st_size, 0, why) != RC_OK)
 		goto out;
 	bytes = room;
-	if (memcmp(bytes, DIGEST_MAGIC, 8) != 0 || get(bytes + 60, 4) != crc32c(0, bytes, 60) ||
-	    get(bytes + 8, 4) != DIGEST_VERSION || get(bytes + 16, 8) != generation ||
-	    get(bytes + 24, 8) != stamp ||
-	    get(bytes + 40, 8) != (uint64_t)st.st_size - DIGEST_HEADER_SIZE ||
-	    get(bytes + 48, 4) !=
+	if (memcmp(bytes, DIGEST_MAGIC, 8) != 0 || le_get(bytes + 60, 4) != crc32c(0, bytes, 60) ||
+	    le_get(bytes + 8, 4) != DIGEST_VERSION || le_get(bytes + 16, 8) != generation ||
+	    le_get(bytes + 24, 8) != stamp ||
+	    le_get(bytes + 40, 8) != (uint64_t)st.st_size - DIGEST_HEADER_SIZE ||
+	    le_get(bytes + 48, 4) !=
 		crc32c(0, bytes + DIGEST_HEADER_SIZE, (size_t)st.st_size - DIGEST_HEADER_SIZE))
 		goto out;
-	*end = get(bytes + 32, 8);
+	*end = le_get(bytes + 32, 8);
 	buf_commit(out, (size_t)st.st_size);
 	buf_consume(out, DIGEST_HEADER_SIZE);
 	rc = RC_OK;

@@ -6,26 +6,10 @@
 #include <string.h>
 
 #include "util/crc32c.h"
+#include "util/le.h"
 
 #define SEGMENT_MAGIC "PRSPOOL\n"
 #define RECORD_MAGIC  "PRr1"
-
-static void
-put(unsigned char *at, uint64_t value, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i++)
-		at[i] = (unsigned char)(value >> (8 * i));
-}
-
-static uint64_t
-get(const char *at, size_t bytes)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < bytes; i++)
-		value |= (uint64_t)(unsigned char)at[i] << (8 * i);
-	return value;
-}
 
 /* magic 8, version 4, zero 4, generation 8, size 8, stamp 8, crc 4 at 40; the rest is zero. */
 void
@@ -34,18 +18,18 @@ segment_header_encode(uint64_t generation, uint64_t segment_size, uint64_t stamp
 {
 	memset(out, 0, SEGMENT_HEADER_SIZE);
 	memcpy(out, SEGMENT_MAGIC, 8);
-	put(out + 8, SPOOL_FORMAT_VERSION, 4);
-	put(out + 16, generation, 8);
-	put(out + 24, segment_size, 8);
-	put(out + 32, stamp, 8);
-	put(out + 40, crc32c(0, out, 40), 4);
+	le_put(out + 8, SPOOL_FORMAT_VERSION, 4);
+	le_put(out + 16, generation, 8);
+	le_put(out + 24, segment_size, 8);
+	le_put(out + 32, stamp, 8);
+	le_put(out + 40, crc32c(0, out, 40), 4);
 }
 
 void
 segment_header_set_version(unsigned char header[SEGMENT_HEADER_SIZE], uint32_t version)
 {
-	put(header + 8, version, 4);
-	put(header + 40, crc32c(0, header, 40), 4);
+	le_put(header + 8, version, 4);
+	le_put(header + 40, crc32c(0, header, 40), 4);
 }
 
 /* Bytes 0 to 43 keep their meaning in all versions, so that an older program can tell "newer" from "damaged". */
@@ -57,16 +41,16 @@ segment_header_decode(struct span block, uint64_t *generation, uint64_t *segment
 
 	if (block.len < SEGMENT_HEADER_SIZE || memcmp(block.p, SEGMENT_MAGIC, 8) != 0)
 		return why_set(why, RC_BAD, 0, "not a segment");
-	if (get(block.p + 40, 4) != crc32c(0, block.p, 40))
+	if (le_get(block.p + 40, 4) != crc32c(0, block.p, 40))
 		return why_set(why, RC_BAD, 0, "damaged segment header");
-	version = get(block.p + 8, 4);
+	version = le_get(block.p + 8, 4);
 	if (version > SPOOL_FORMAT_VERSION)
 		return why_set(why, RC_DENY, 0,
 		    "format version %u is newer than this program's (%d): upgrade postrider",
 		    (unsigned)version, SPOOL_FORMAT_VERSION);
-	*generation = get(block.p + 16, 8);
-	*segment_size = get(block.p + 24, 8);
-	*stamp = get(block.p + 32, 8);
+	*generation = le_get(block.p + 16, 8);
+	*segment_size = le_get(block.p + 24, 8);
+	*stamp = le_get(block.p + 32, 8);
 	return RC_OK;
 }
 
@@ -76,12 +60,12 @@ record_header_encode(const struct record_header *header, unsigned char out[RECOR
 {
 	memset(out, 0, RECORD_HEADER_SIZE);
 	memcpy(out, RECORD_MAGIC, 4);
-	put(out + 4, header->type, 1);
-	put(out + 8, header->size, 4);
-	put(out + 12, header->payload_crc, 4);
-	put(out + 16, header->generation, 8);
-	put(out + 24, header->sequence, 8);
-	put(out + 32, crc32c(0, out, 32), 4);
+	le_put(out + 4, header->type, 1);
+	le_put(out + 8, header->size, 4);
+	le_put(out + 12, header->payload_crc, 4);
+	le_put(out + 16, header->generation, 8);
+	le_put(out + 24, header->sequence, 8);
+	le_put(out + 32, crc32c(0, out, 32), 4);
 }
 
 enum rc
@@ -89,13 +73,13 @@ record_header_decode(struct span bytes, uint64_t generation, struct record_heade
 {
 	if (bytes.len < RECORD_HEADER_SIZE || memcmp(bytes.p, RECORD_MAGIC, 4) != 0)
 		return RC_BAD;
-	if (get(bytes.p + 32, 4) != crc32c(0, bytes.p, 32))
+	if (le_get(bytes.p + 32, 4) != crc32c(0, bytes.p, 32))
 		return RC_BAD;
-	out->type = (enum record_type)get(bytes.p + 4, 1);
-	out->size = (uint32_t)get(bytes.p + 8, 4);
-	out->payload_crc = (uint32_t)get(bytes.p + 12, 4);
-	out->generation = get(bytes.p + 16, 8);
-	out->sequence = get(bytes.p + 24, 8);
+	out->type = (enum record_type)le_get(bytes.p + 4, 1);
+	out->size = (uint32_t)le_get(bytes.p + 8, 4);
+	out->payload_crc = (uint32_t)le_get(bytes.p + 12, 4);
+	out->generation = le_get(bytes.p + 16, 8);
+	out->sequence = le_get(bytes.p + 24, 8);
 	return out->generation == generation ? RC_OK : RC_BAD;
 }
 

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/spool/libpr_spool.a
 src_spool_libpr_spool_a_SOURCES = \
+	src/spool/append.c \
 	src/spool/compact.c \
 	src/spool/digest.c src/spool/digest.h \
 	src/spool/digest_job.c \

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/le.h"
+
 enum {
 	ENVELOPE_VERSION = 1
 };
@@ -143,18 +145,11 @@ message_add_tag(struct message *message, struct span name, struct span value)
 /* ------------------------------------------------------------------ envelope ------------------ */
 
 static void
-put_number(struct buf *out, uint64_t value, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i++)
-		buf_add_char(out, (char)(unsigned char)(value >> (8 * i)));
-}
-
-static void
 put_string(struct buf *out, const char *text)
 {
 	size_t len = strlen(text);
 
-	put_number(out, len, 2); /* every field is far below 64 KiB: checked where it came in */
+	le_add(out, len, 2); /* every field is far below 64 KiB: checked where it came in */
 	buf_add(out, text, len);
 }
 
@@ -165,23 +160,23 @@ envelope_encode(const struct message *message, struct buf *out)
 	    (struct message *)(uintptr_t)message; /* string_field serves both ways */
 	char **field;
 
-	put_number(out, ENVELOPE_VERSION, 1);
-	put_number(out, m->id.stamp, 8);
+	le_add(out, ENVELOPE_VERSION, 1);
+	le_add(out, m->id.stamp, 8);
 	buf_add(out, m->id.uuid, sizeof m->id.uuid);
-	put_number(out, (uint64_t)m->accepted_ms, 8);
-	put_number(out, (uint64_t)m->max_age_ms, 8);
-	put_number(out, (uint64_t)(m->tls + 1), 1);
-	put_number(out, (uint64_t)m->ret, 1);
-	put_number(out, (m->has_8bit ? 1U : 0) | (m->notice ? 2U : 0), 1);
+	le_add(out, (uint64_t)m->accepted_ms, 8);
+	le_add(out, (uint64_t)m->max_age_ms, 8);
+	le_add(out, (uint64_t)(m->tls + 1), 1);
+	le_add(out, (uint64_t)m->ret, 1);
+	le_add(out, (m->has_8bit ? 1U : 0) | (m->notice ? 2U : 0), 1);
 	for (size_t i = 0; (field = string_field(m, i)) != NULL; i++)
 		put_string(out, *field);
-	put_number(out, m->recipient_count, 2);
+	le_add(out, m->recipient_count, 2);
 	for (size_t i = 0; i < m->recipient_count; i++) {
 		put_string(out, m->recipients[i].address);
 		put_string(out, m->recipients[i].orcpt);
-		put_number(out, m->recipients[i].notify, 1);
+		le_add(out, m->recipients[i].notify, 1);
 	}
-	put_number(out, m->tag_count, 2);
+	le_add(out, m->tag_count, 2);
 	for (size_t i = 0; i < m->tag_count; i++) {
 		put_string(out, m->tags[i].name);
 		put_string(out, m->tags[i].value);
@@ -197,14 +192,13 @@ struct cursor {
 static uint64_t
 get_number(struct cursor *c, size_t bytes)
 {
-	uint64_t value = 0;
+	uint64_t value;
 
 	if (c->left.len < bytes) {
 		c->bad = true;
 		return 0;
 	}
-	for (size_t i = 0; i < bytes; i++)
-		value |= (uint64_t)(unsigned char)c->left.p[i] << (8 * i);
+	value = le_get(c->left.p, bytes);
 	c->left = span_skip(c->left, bytes);
 	return value;
 }

@@ -12,16 +12,7 @@
 #include "util/crc32c.h"
 #include "util/fault.h"
 #include "util/fsutil.h"
-
-static uint64_t
-number(const char *at)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < 8; i++)
-		value |= (uint64_t)(unsigned char)at[i] << (8 * i);
-	return value;
-}
+#include "util/le.h"
 
 static enum rc
 open_large(const struct spool *spool, uint64_t sequence, struct message *m, struct span *content,
@@ -31,8 +22,8 @@ open_large(const struct spool *spool, uint64_t sequence, struct message *m, stru
 
 	if (content->len < 16)
 		return why_set(why, RC_BAD, 0, "spool: damaged record of a large message");
-	m->file_at = number(content->p);
-	m->file_size = number(content->p + 8);
+	m->file_at = le_get(content->p, 8);
+	m->file_size = le_get(content->p + 8, 8);
 	*content = span_skip(*content, 16);
 	segment_name(sequence, "body", name);
 	m->file_fd = openat(spool->large_dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

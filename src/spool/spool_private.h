@@ -77,8 +77,15 @@ void segment_release(struct segment *segment, uint32_t payload);
 /* Free what can be freed, start a compaction when it pays. */
 void spool_tidy(struct spool *spool);
 
-/* A commit failed: take nothing in, probe. */
+/* What has been promised since the last look at the disk counts at once. */
+void spool_disk_take(struct spool *spool, uint64_t bytes);
+
+/* append.c. A commit failed: take nothing in, probe. */
 void spool_fail(struct spool *spool, const struct why *why);
+void append_probe(void *spool);
+void append_drop_parked(struct spool *spool); /* at the end: they cannot be stored */
+void append_set_reply(
+    struct why *why); /* what a client is told that its mail could not be stored */
 
 struct spool_write *write_new(size_t pieces); /* NULL: out of memory */
 void write_free(struct spool_write *write);

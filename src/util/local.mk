@@ -9,6 +9,7 @@ src_util_libpr_util_a_SOURCES = \
 	src/util/fsutil.c src/util/fsutil.h \
 	src/util/hash.c src/util/hash.h \
 	src/util/heap.c src/util/heap.h \
+	src/util/le.h \
 	src/util/list.h \
 	src/util/log.c src/util/log.h \
 	src/util/rc.c src/util/rc.h \
