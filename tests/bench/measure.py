@@ -169,8 +169,9 @@ class Peak:
 # ---- the disk
 
 
-def sync_times(folder, count=100):
-    """What the disk itself takes for 4 KiB and fdatasync, overwriting: sorted seconds."""
+def sync_times(folder, rate=None, count=100):
+    """What the disk itself takes for 4 KiB and fdatasync, overwriting: sorted seconds. One after the other, or `rate` a
+    second: a disk, an interrupt and a core that have gone to sleep in between take longer."""
     path = os.path.join(folder, "sync-probe")
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -178,6 +179,8 @@ def sync_times(folder, count=100):
         os.fsync(fd)
         times = []
         for i in range(count):
+            if rate:
+                time.sleep(1 / rate)
             begin = time.perf_counter()
             os.pwrite(fd, b"x" * SYNC_BLOCK, i * SYNC_BLOCK)
             os.fdatasync(fd)
@@ -227,7 +230,9 @@ def machine(folder):
     }
 
 
-def rsa_signs_per_second(seconds=2):
-    """Signatures a second on one core by "openssl speed": the least that DKIM can cost."""
-    found = re.search(r"rsa 2048 bits\s+\S+\s+\S+\s+([\d.]+)", output("openssl", "speed", "-seconds", str(seconds), "rsa2048"))
-    return float(found.group(1)) if found else None
+def rsa_sign_ms(processes, seconds=2):
+    """CPU time of one RSA-2048 signature by "openssl speed", with so many processes at once: the least that DKIM can
+    cost. Cores that share hardware are slower when all of them sign, as under load."""
+    text = output("openssl", "speed", "-seconds", str(seconds), "-multi", str(processes), "rsa2048")
+    found = re.search(r"rsa 2048 bits\s+\S+\s+\S+\s+([\d.]+)", text)
+    return 1000 * processes / float(found.group(1)) if found else None
