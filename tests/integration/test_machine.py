@@ -3,6 +3,8 @@ was acknowledged is lost, nothing that is refused is kept, and the daemon goes o
 
 import os
 import resource
+import signal
+import smtplib
 import subprocess
 
 import pytest
@@ -132,6 +134,70 @@ def test_clock_jumps(daemon, sink, folder):
     got = sorted(m.message()["Subject"] for m in sink.wait(4, timeout_s=60))
     assert got == ["0", "1", "2", "3"]
     client.quit()
+
+
+@pytest.fixture
+def memory_group():
+    """limit(pid, bytes): the kernel kills the process when it takes more. Control groups of either version."""
+    made = []
+
+    def limit(pid, most):
+        for top, file in (("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")):
+            path = os.path.join(top, f"postrider-test-{os.getpid()}")
+            try:
+                os.mkdir(path)
+            except OSError:
+                continue
+            made.append(path)
+            if os.path.exists(os.path.join(path, file)):
+                for name, value in ((file, most), ("cgroup.procs", pid)):
+                    with open(os.path.join(path, name), "w", encoding="ascii") as f:
+                        f.write(str(value))
+                return
+        pytest.skip("no control group for memory can be made here")
+
+    yield limit
+    for path in made:
+        os.rmdir(path)
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers need memory of their own")
+def test_killed_for_its_memory(daemon, sink, make_sink, memory_group):
+    """A control group that is far too small: the kernel kills the daemon in the middle of its work. What was acknowledged
+    is there after the next start, and is delivered once."""
+    away = make_sink()
+    away.close()
+    daemon.route_all_to(away.port)
+    daemon.config["spool"].update(body_budget="256M", memory_body="16M")
+    daemon.start()
+    memory_group(daemon.process.pid, daemon.rss_kib() * 1024 + (24 << 20))
+    content = text_mail(subject="SUBJECT") + (b"z" * 76 + b"\r\n") * 30000
+    small = connect(daemon)
+    taken, held = [], []
+    for i in range(100):
+        try:
+            code, text = submit(small, text_mail(subject=str(i)))
+            assert code == 250, (code, text)
+            taken.append(str(i))
+            big = connect(daemon)
+            for line in ("MAIL FROM:<jo@example.com>", "RCPT TO:<a@dest.test>"):
+                big.docmd(line)
+            big.docmd("DATA")
+            big.sock.sendall(content[: -len(content) // 10])
+            held.append(big)
+        except (OSError, smtplib.SMTPException):
+            break
+    until(lambda: not daemon.alive(), 60, lambda: f"alive with {daemon.rss_kib()} KiB after {len(taken)} messages")
+    assert daemon.process.returncode == -signal.SIGKILL
+    assert 2 <= len(taken) < 100
+    for client in [small, *held]:
+        client.close()
+    daemon.kill()
+    daemon.route_all_to(sink.port)
+    daemon.start()
+    got = [m.message()["Subject"] for m in sink.wait(len(taken), timeout_s=60)]
+    assert set(taken) <= set(got) and len(got) <= len(taken) + 1
+    assert len(set(got)) == len(got)
 
 
 @pytest.mark.skipif(SANITIZED, reason="sanitizers need address space")
