@@ -8,6 +8,7 @@ import pytest
 
 from lib.clients import connect, message_id, submit, text_mail
 from lib.dkim_judges import assert_signed, public_key_record
+from lib.wait import until
 
 
 def deliver_by_mx(daemon, nameserver, port, **delivery):
@@ -98,6 +99,32 @@ def test_outcome_of_each_recipient(daemon, sink):
     daemon.wait_log(": removed", count=2)
     report = next(m for m in sink.wait(3) if m.recipients == ["jo@example.com"])
     assert b"5.1.1 no such user" in report.content and b"good@dest.test" not in report.content.split(b"message/delivery-status")[1].split(b"--")[0]
+
+
+def test_a_hundred_recipients(daemon, sink):
+    """More than one item holds: of those at one smarthost and at another some are refused, some wait over a restart, and
+    each gets the message once."""
+    other = [f"o{i}@other.test" for i in range(30)]
+    people = [f"p{i}@dest.test" for i in range(70)]
+    sink.rcpt = {a: ["550 5.1.1 no such user"] for a in people[::7]}
+    later = people[3::7] + other[::5]
+    sink.rcpt.update({a: ["451 4.3.0 try later"] * 2 for a in later})
+    daemon.route_all_to(sink.port)
+    daemon.config["routes"].insert(0, {**daemon.config["routes"][0], "name": "other", "destination": "other.test"})
+    daemon.config["smtp"] = {"max_recipients": 100}
+    daemon.start()
+    send(daemon, *[a for pair in zip(people[:30], other) for a in pair], *people[30:])
+    until(lambda: daemon.log().count("status=deferred") >= len(later), 60, lambda: daemon.log()[-3000:])
+    daemon.stop()
+    daemon.start()
+    wanted = sorted(set(people) - set(people[::7]) | set(other))
+
+    def delivered():
+        return sorted(r for m in list(sink.mails) for r in m.recipients if r != "jo@example.com")
+
+    until(lambda: len(delivered()) >= len(wanted), 60, lambda: str(delivered()))
+    assert delivered() == wanted
+    until(lambda: daemon.log().count("status=bounced") == len(people[::7]), 60, lambda: daemon.log()[-3000:])
 
 
 def test_expiry_is_reported(daemon, sink):
