@@ -77,6 +77,7 @@ try_view(struct span in)
 		digest_add(&digest, &record, &view.message);
 		rest = buf_span(&digest);
 		MUST(digest_get(&rest, &entry) == RC_OK && rest.len == 0);
+		MUST(digest_brief_is_good(entry.extra));
 		MUST(digest_envelope(entry.extra, &brief) == RC_OK);
 		MUST(brief.message.recipient_count == copy->recipient_count);
 		MUST(brief.message.accepted_ms == copy->accepted_ms);
@@ -94,9 +95,13 @@ try_digest(struct span rest)
 	struct envelope envelope = { 0 };
 	struct digest_entry entry;
 
-	while (digest_get(&rest, &entry) == RC_OK)
-		if (digest_envelope(entry.extra, &envelope) == RC_OK)
+	while (digest_get(&rest, &entry) == RC_OK) {
+		enum rc rc = digest_envelope(entry.extra, &envelope);
+
+		MUST((rc == RC_OK) == digest_brief_is_good(entry.extra));
+		if (rc == RC_OK)
 			MUST(envelope.message.recipient_count > 0);
+	}
 	envelope_free(&envelope);
 }
 
