@@ -6,7 +6,7 @@
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_client tests/fuzz/fuzz_command \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_dot tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
-	tests/fuzz/fuzz_mx_rdata tests/fuzz/fuzz_reply tests/fuzz/fuzz_ses_headers \
+	tests/fuzz/fuzz_mx_rdata tests/fuzz/fuzz_reply tests/fuzz/fuzz_scan tests/fuzz/fuzz_ses_headers \
 	tests/fuzz/fuzz_session
 FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DTEST_SRCDIR='"$(abs_top_srcdir)/tests"'
 
@@ -61,6 +61,10 @@ tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/fuzz.h $(FUZZ
 tests_fuzz_fuzz_reply_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"reply"'
 tests_fuzz_fuzz_reply_LDFLAGS = $(LINK_FUZZ)
 tests_fuzz_fuzz_reply_LDADD = $(L_WIRE)
+tests_fuzz_fuzz_scan_SOURCES = tests/fuzz/fuzz_scan.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_scan_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"scan"'
+tests_fuzz_fuzz_scan_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_scan_LDADD = src/spool/libpr_spool.a src/net/libpr_net.a $(L_CONFIG) $(LIBEVENT_LIBS)
 tests_fuzz_fuzz_ses_headers_SOURCES = tests/fuzz/fuzz_ses_headers.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_ses_headers_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"ses_headers"'
 tests_fuzz_fuzz_ses_headers_LDFLAGS = $(LINK_FUZZ)
