@@ -13,19 +13,22 @@
 #include "wire/dot.h"
 #include "wire/reply.h"
 
+/* What was sent, and where its reply leads. A 421, a reply that nobody asked for and whatever is not named here end the
+ * session: OVER. */
 enum client_state {
-	CLIENT_GREETING,
-	CLIENT_EHLO,
-	CLIENT_HELO,
-	CLIENT_STARTTLS,
-	CLIENT_TLS, /* the channel does the handshake, then calls client_tls_done */
-	CLIENT_AUTH,
-	CLIENT_READY,	 /* a mail may begin */
-	CLIENT_ENVELOPE, /* MAIL, RCPT, DATA are under way */
-	CLIENT_BODY,	 /* the channel hands over the content, then calls client_body_end */
-	CLIENT_FINAL,	 /* the end of data was sent */
-	CLIENT_RSET,
-	CLIENT_OVER /* say QUIT when polite, close */
+	CLIENT_GREETING, /* nothing yet. 220: EHLO */
+	CLIENT_EHLO, /* EHLO. 250: STARTTLS, AUTH or READY, as policy and offer say; a refusal: HELO */
+	CLIENT_HELO,	 /* HELO. 250: READY, unless the policy wants TLS or a login */
+	CLIENT_STARTTLS, /* STARTTLS. 220: TLS; a refusal: AUTH or READY, when the policy allows it */
+	CLIENT_TLS,   /* the channel does the handshake, then calls client_tls_done: EHLO again */
+	CLIENT_AUTH,  /* AUTH PLAIN. 235: READY */
+	CLIENT_READY, /* a mail may begin: client_mail */
+	CLIENT_ENVELOPE, /* MAIL, RCPT, DATA; together if PIPELINING is offered. 354: BODY, or FINAL when no
+			  * recipient was taken; a refusal of all: RSET */
+	CLIENT_BODY,  /* the channel hands over the content, then calls client_body_end: FINAL */
+	CLIENT_FINAL, /* the end of data. 2xx, 4xx, 5xx: READY */
+	CLIENT_RSET,  /* RSET. 250: READY */
+	CLIENT_OVER   /* say QUIT when polite, close */
 };
 
 struct client_options {
