@@ -627,8 +627,10 @@ start_tls(struct conn *conn, SSL *ssl, size_t *dropped)
 	conn->paused = false;
 	timer_cancel(&conn->resume_timer);
 	start_reading(conn);
-	(void)event_add(
-	    conn->write_event, NULL); /* a client speaks first; for a server it is harmless */
+	/* A client speaks first. A server has nothing to do before: OpenSSL would only get its buffers ready, and hold
+	 * them for as long as the client cares to wait. */
+	if (SSL_is_server(ssl) == 0)
+		(void)event_add(conn->write_event, NULL);
 	return RC_OK;
 }
 
