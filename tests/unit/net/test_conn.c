@@ -12,6 +12,7 @@
 
 #include "unit/config/config_test.h"
 #include "net/conn.h"
+#include "util/clock.h"
 
 enum {
 	GIVE_UP_MS = 30000, /* a test that hangs ends, and fails */
@@ -332,6 +333,33 @@ test_much_tls(void **state)
 	(void)state;
 	check_much(true, false);
 	check_much(true, true);
+}
+
+static void
+write_above_mark(struct end *end)
+{
+	static const char bytes[CONN_LOW_MARK + 1];
+
+	conn_write(end->conn, span_make(bytes, sizeof bytes));
+}
+
+/* Closed when all is written: there is nothing to flush, and the close waits for nothing. */
+static void
+test_close_when_drained(void **state)
+{
+	int64_t start_ms = clock_mono_ms();
+	struct world w;
+
+	(void)state;
+	begin_both(&w);
+	w.a.connected = write_above_mark;
+	w.a.drained = close_now;
+	w.b.over = stop;
+	run(&w);
+	assert_int_equal(w.b.bytes, CONN_LOW_MARK + 1);
+	assert_int_equal(w.b.how, CONN_EOF);
+	assert_true(clock_mono_ms() - start_ms < 4000); /* conn_close gives up after 5 s */
+	finish(&w);
 }
 
 /* ------------------------------------------------------------------ little data --------------- */
@@ -746,6 +774,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_much),
 		cmocka_unit_test(test_much_tls),
+		cmocka_unit_test(test_close_when_drained),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_max_input),
 		cmocka_unit_test(test_half_close),
