@@ -530,11 +530,7 @@ flush(struct conn *conn)
 		}
 		buf_consume(&conn->out, (size_t)n);
 	}
-	if (!conn->freed && buf_len(&conn->out) == 0) {
-		buf_free(&conn->out);
-		if (conn->state == STATE_CLOSING)
-			finish_close(conn);
-	}
+	/* Before a close is finished: the owner may have waited for this to call conn_close. */
 	if (!conn->freed && conn->state == STATE_OPEN && conn->above_mark &&
 	    buf_len(&conn->out) <= CONN_LOW_MARK) {
 		conn->above_mark = false;
@@ -542,6 +538,11 @@ flush(struct conn *conn)
 			conn->ops->on_drained(conn->arg);
 		if (!conn->freed && buf_len(&conn->out) > 0)
 			(void)event_add(conn->write_event, NULL);
+	}
+	if (!conn->freed && buf_len(&conn->out) == 0) {
+		buf_free(&conn->out);
+		if (conn->state == STATE_CLOSING)
+			finish_close(conn);
 	}
 	(void)leave(conn);
 }
@@ -627,8 +628,10 @@ start_tls(struct conn *conn, SSL *ssl, size_t *dropped)
 	conn->paused = false;
 	timer_cancel(&conn->resume_timer);
 	start_reading(conn);
-	(void)event_add(
-	    conn->write_event, NULL); /* a client speaks first; for a server it is harmless */
+	/* A client speaks first. A server has nothing to do before: OpenSSL would only get its buffers ready, and hold
+	 * them for as long as the client cares to wait. */
+	if (SSL_is_server(ssl) == 0)
+		(void)event_add(conn->write_event, NULL);
 	return RC_OK;
 }
 

@@ -38,6 +38,10 @@ struct ssl_st *tls_client_session(struct tls_client *client, const char *host, b
  * missing or does not fit. Blocks. */
 MUST_CHECK enum rc tls_make_self_signed(const char *dir, const char *hostname, struct why *why);
 
+/* OpenSSL's buffers for records and handshakes that are in use in the process. A connection that waits in a session for
+ * the peer's next words needs none. */
+size_t tls_buffers_held(void);
+
 /* Text of this thread's last OpenSSL error, and an empty queue. */
 void tls_last_error(char *out, size_t size);
 

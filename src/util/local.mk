@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/util/libpr_util.a
 src_util_libpr_util_a_SOURCES = \
+	src/util/blocks.c src/util/blocks.h \
 	src/util/bucket.c src/util/bucket.h \
 	src/util/buf.c src/util/buf.h \
 	src/util/clock.c src/util/clock.h \

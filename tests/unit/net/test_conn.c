@@ -10,12 +10,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
 #include "unit/config/config_test.h"
 #include "net/conn.h"
+#include "util/clock.h"
 
 enum {
 	GIVE_UP_MS = 30000, /* a test that hangs ends, and fails */
-	MAX_INPUT = 100 * 1000
+	INPUT_MAX = 100 * 1000
 };
 
 struct world;
@@ -168,7 +171,7 @@ begin(struct world *w)
 	timer_init(&w->give_up, w->loop, on_give_up, w);
 	timer_set(&w->give_up, GIVE_UP_MS);
 	w->a.conn = conn_connect(
-	    w->loop, (struct sockaddr *)&addr, sizeof addr, NULL, 0, MAX_INPUT, &ops, &w->a, &why);
+	    w->loop, (struct sockaddr *)&addr, sizeof addr, NULL, 0, INPUT_MAX, &ops, &w->a, &why);
 	assert_non_null(w->a.conn);
 	w->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(w->fd >= 0);
@@ -180,7 +183,7 @@ begin_both(struct world *w)
 {
 	begin(w);
 	assert_int_equal(fcntl(w->fd, F_SETFL, O_NONBLOCK), 0);
-	w->b.conn = conn_new(w->loop, w->fd, MAX_INPUT, &ops, &w->b);
+	w->b.conn = conn_new(w->loop, w->fd, INPUT_MAX, &ops, &w->b);
 	assert_non_null(w->b.conn);
 	w->fd = -1;
 }
@@ -284,7 +287,7 @@ take_slowly(struct end *end, struct span in)
 	bool last = end->bytes + in.len == MUCH;
 	struct span part = span_first(in, last ? in.len : in.len - in.len % 1000);
 
-	assert_true(in.len <= MAX_INPUT + CONN_READ_SIZE);
+	assert_true(in.len <= INPUT_MAX + CONN_READ_SIZE);
 	(void)check_pattern(end, part);
 	if (end->bytes / 1048576 != (end->bytes + part.len) / 1048576) {
 		conn_pause(end->conn);
@@ -332,6 +335,33 @@ test_much_tls(void **state)
 	(void)state;
 	check_much(true, false);
 	check_much(true, true);
+}
+
+static void
+write_above_mark(struct end *end)
+{
+	static const char bytes[CONN_LOW_MARK + 1];
+
+	conn_write(end->conn, span_make(bytes, sizeof bytes));
+}
+
+/* Closed when all is written: there is nothing to flush, and the close waits for nothing. */
+static void
+test_close_when_drained(void **state)
+{
+	int64_t start_ms = clock_mono_ms();
+	struct world w;
+
+	(void)state;
+	begin_both(&w);
+	w.a.connected = write_above_mark;
+	w.a.drained = close_now;
+	w.b.over = stop;
+	run(&w);
+	assert_int_equal(w.b.bytes, CONN_LOW_MARK + 1);
+	assert_int_equal(w.b.how, CONN_EOF);
+	assert_true(clock_mono_ms() - start_ms < 4000); /* conn_close gives up after 5 s */
+	finish(&w);
 }
 
 /* ------------------------------------------------------------------ little data --------------- */
@@ -420,7 +450,7 @@ test_lines(void **state)
 static size_t
 take_nothing(struct end *end, struct span in)
 {
-	if (in.len >= MAX_INPUT && !timer_is_set(&end->timer)) {
+	if (in.len >= INPUT_MAX && !timer_is_set(&end->timer)) {
 		timer_set(&end->timer, 100);
 		end->rounds = loop_rounds(end->world->loop);
 	}
@@ -445,8 +475,8 @@ test_max_input(void **state)
 	w.a.connected = write_much;
 	timer_init(&w.b.timer, w.loop, stop_loop, &w.b);
 	run(&w);
-	assert_true(w.b.most_given >= MAX_INPUT);
-	assert_true(w.b.most_given <= MAX_INPUT + CONN_READ_SIZE);
+	assert_true(w.b.most_given >= INPUT_MAX);
+	assert_true(w.b.most_given <= INPUT_MAX + CONN_READ_SIZE);
 	assert_true(loop_rounds(w.loop) - w.b.rounds < 100); /* no busy loop */
 	assert_int_equal(w.b.ends, 0);
 	finish(&w);
@@ -533,7 +563,7 @@ test_refused(void **state)
 	conn_free(w.a.conn);
 	(void)close(listen_somewhere(&addr)); /* nobody listens there now */
 	w.a.conn = conn_connect(
-	    w.loop, (struct sockaddr *)&addr, sizeof addr, NULL, 0, MAX_INPUT, &ops, &w.a, &why);
+	    w.loop, (struct sockaddr *)&addr, sizeof addr, NULL, 0, INPUT_MAX, &ops, &w.a, &why);
 	if (w.a.conn != NULL) { /* or refused inside the call, which loopback may do */
 		w.a.over = stop;
 		run(&w);
@@ -705,6 +735,336 @@ test_tls_rubbish(void **state)
 	finish(&w);
 }
 
+/* ------------------------------------------------------------------ records in pieces --------- */
+
+/* A TLS client whose bytes the test holds in its hand: they go to the socket piece by piece, one each round of the loop. */
+struct peer {
+	struct world *w;
+	SSL_CTX *ctx;
+	SSL *ssl;
+	BIO *in, *out;
+	struct timer timer;
+	bool secure;
+	const size_t *records; /* lengths of what is said, 0 behind the last */
+	size_t said;
+	const size_t *pieces; /* lengths, in turns */
+	size_t piece_count, next;
+	size_t keep_back; /* bytes that are not sent, until told */
+	void (*quiet)(struct peer *peer);
+};
+
+static void
+peer_listen(struct peer *peer)
+{
+	char bytes[4096];
+	ssize_t n = recv(peer->w->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+
+	if (n > 0)
+		assert_int_equal(BIO_write(peer->in, bytes, (int)n), n);
+	if (!peer->secure)
+		peer->secure = SSL_do_handshake(peer->ssl) == 1;
+	else
+		assert_int_equal(SSL_read(peer->ssl, bytes, sizeof bytes), -1); /* tickets */
+}
+
+static void
+peer_say(struct peer *peer)
+{
+	for (; *peer->records != 0; peer->records++) {
+		char *bytes = malloc(*peer->records);
+
+		for (size_t i = 0; i < *peer->records; i++)
+			bytes[i] = (char)pattern(peer->said + i);
+		assert_int_equal(SSL_write(peer->ssl, bytes, (int)*peer->records), *peer->records);
+		peer->said += *peer->records;
+		free(bytes);
+	}
+}
+
+static void
+on_peer_round(void *arg)
+{
+	struct peer *peer = arg;
+	char *bytes;
+	size_t len, piece;
+
+	peer_listen(peer);
+	if (peer->secure)
+		peer_say(peer);
+	len = (size_t)BIO_get_mem_data(peer->out, &bytes);
+	/* Nothing is kept back of the handshake: it is not what these tests are about. */
+	len -= peer->secure && len >= peer->keep_back ? peer->keep_back : 0;
+	piece = peer->pieces[peer->next++ % peer->piece_count];
+	piece = piece < len ? piece : len;
+	if (piece > 0) {
+		piece = (size_t)send(peer->w->fd, bytes, piece, MSG_DONTWAIT);
+		if (piece != (size_t)-1) {
+			bytes = malloc(piece);
+			assert_int_equal(BIO_read(peer->out, bytes, (int)piece), piece);
+			free(bytes);
+		}
+	} else if (peer->secure && peer->quiet != NULL) {
+		peer->quiet(peer);
+	}
+	timer_set(&peer->timer, 0);
+}
+
+/* The end a is a TLS server, and the peer its client, with the pace of `pieces`. */
+static void
+begin_peer(struct world *w, struct peer *peer, const size_t *records, const size_t *pieces)
+{
+	begin(w);
+	*peer = (struct peer){ .w = w, .records = records, .pieces = pieces };
+	while (pieces[peer->piece_count] != 0)
+		peer->piece_count++;
+	peer->ctx = SSL_CTX_new(TLS_client_method());
+	peer->ssl = SSL_new(peer->ctx);
+	peer->in = BIO_new(BIO_s_mem());
+	peer->out = BIO_new(BIO_s_mem());
+	assert_true(peer->ssl != NULL && peer->in != NULL && peer->out != NULL);
+	SSL_set_bio(peer->ssl, peer->in, peer->out);
+	SSL_set_connect_state(peer->ssl);
+	timer_init(&peer->timer, w->loop, on_peer_round, peer);
+}
+
+static void
+start_tls_server(struct end *end)
+{
+	size_t dropped;
+
+	assert_rc(conn_start_tls_server(end->conn, server_tls, &dropped), RC_OK);
+}
+
+static void
+finish_peer(struct world *w, struct peer *peer)
+{
+	timer_cancel(&peer->timer);
+	SSL_free(peer->ssl);
+	SSL_CTX_free(peer->ctx);
+	finish(w);
+	assert_int_equal(tls_buffers_held(), 0);
+}
+
+/* Fifteen hundred at most; a pause when that was not all, and every third time. */
+static size_t
+take_in_bites(struct end *end, struct span in)
+{
+	struct span part = span_first(in, 1500);
+
+	(void)check_pattern(end, part);
+	if (part.len < in.len || end->step++ % 3 == 0) {
+		conn_pause(end->conn);
+		timer_set(&end->timer, 0);
+	}
+	return part.len;
+}
+
+/* All has come out that went in, and nothing is left inside. */
+static void
+stop_when_all_is_there(struct peer *peer)
+{
+	struct end *a = &peer->w->a;
+
+	if (a->bytes < peer->said)
+		return;
+	assert_int_equal(a->bytes, peer->said);
+	stop(a);
+}
+
+static size_t
+server_buffers(const struct peer *peer)
+{
+	assert_int_equal(SSL_free_buffers(peer->ssl), 1);
+	return tls_buffers_held();
+}
+
+static void
+check_records(const size_t *records, const size_t *pieces, bool in_bites)
+{
+	struct world w;
+	struct peer peer;
+
+	begin_peer(&w, &peer, records, pieces);
+	w.a.connected = start_tls_server;
+	w.a.use = in_bites ? take_in_bites : check_pattern;
+	timer_init(&w.a.timer, w.loop, resume, &w.a);
+	peer.quiet = stop_when_all_is_there;
+	timer_set(&peer.timer, 0);
+	run(&w);
+	assert_int_equal(w.a.ends, 0);
+	assert_int_equal(server_buffers(&peer), 0); /* it waits, and holds nothing */
+	finish_peer(&w, &peer);
+}
+
+/* The largest records and the smallest, cut at, before and behind the borders of records and of OpenSSL's buffer, many in
+ * one piece, some over several. */
+static void
+test_records_in_pieces(void **state)
+{
+	enum {
+		LARGEST = 16384,
+		FRAME = 5 + 1 + 16 /* around a record's text: its header, type and tag */
+	};
+	static const size_t large[] = { LARGEST, 1, LARGEST, LARGEST - 1, 7, LARGEST, 0 };
+	static const size_t pieces[][8] = {
+		{ 1000000, 0 },
+		{ LARGEST + FRAME, 0 },
+		{ LARGEST + FRAME - 1, 0 },
+		{ LARGEST + FRAME + 1, 0 },
+		{ LARGEST + FRAME + 4, 1, 0 }, /* all but the last byte of a header, then that */
+		{ LARGEST + FRAME + 5, 3, 0 },
+		{ 16384, 0 },
+		{ 16700, 24576, 0 },
+		{ 4, 1, 999, 5, 16384, 0 },
+		{ 65536, 65535, 65537, 0 },
+	};
+	static const size_t bytes[] = { 1, 1, 1, 2, 3, 5, 0 };
+	size_t small[1201] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(small) - 1; i++)
+		small[i] = 1 + i % 40;
+	for (size_t i = 0; i < ARRAY_LEN(pieces); i++)
+		for (int in_bites = 0; in_bites < 2; in_bites++) {
+			check_records(large, pieces[i], in_bites);
+			check_records(small, pieces[i], in_bites);
+		}
+	small[50] = 0;
+	check_records(small, bytes, false);
+	check_records(small, bytes, true);
+}
+
+/* ------------------------------------------------------------------ memory of TLS ------------- */
+
+static void
+check_part_of_a_record(struct peer *peer)
+{
+	if (peer->keep_back == 0) {
+		if (peer->w->a.bytes == peer->said)
+			stop(&peer->w->a);
+	} else if (peer->w->a.step++ == 20) { /* it has been read meanwhile */
+		assert_int_equal(peer->w->a.bytes, 0);
+		assert_int_equal(server_buffers(peer), 1);
+		peer->keep_back = 0;
+	}
+}
+
+/* A buffer is held for a record of which the end has not come, and only so long. */
+static void
+test_part_of_a_record(void **state)
+{
+	static const size_t record[] = { 5000, 0 }, piece[] = { 1000000, 0 };
+	struct world w;
+	struct peer peer;
+
+	(void)state;
+	begin_peer(&w, &peer, record, piece);
+	w.a.connected = start_tls_server;
+	w.a.use = check_pattern;
+	peer.keep_back = 1000;
+	peer.quiet = check_part_of_a_record;
+	timer_set(&peer.timer, 0);
+	run(&w);
+	assert_int_equal(server_buffers(&peer), 0);
+	finish_peer(&w, &peer);
+}
+
+static void
+stop_soon(struct end *end)
+{
+	start_tls_server(end);
+	timer_set(&end->timer, 50);
+}
+
+static void
+say_hello(struct end *end)
+{
+	conn_write(end->conn, SPAN_LIT("hello"));
+}
+
+static size_t
+answer_hello(struct end *end, struct span in)
+{
+	if (end->step++ == 0)
+		say_hello(end);
+	timer_set(&end->timer, 50);
+	return in.len;
+}
+
+/* Both sides have spoken, and wait. */
+static void
+test_idle(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_both(&w);
+	start_tls_both(&w);
+	w.a.tls = say_hello;
+	w.a.use = w.b.use = answer_hello;
+	timer_init(&w.a.timer, w.loop, stop_loop, &w.a);
+	timer_init(&w.b.timer, w.loop, stop_loop, &w.b);
+	run(&w);
+	assert_int_equal(w.a.bytes + w.b.bytes, 15);
+	assert_int_equal(tls_buffers_held(), 0);
+	finish(&w);
+}
+
+/* A client that says STARTTLS and nothing more. */
+static void
+test_silent_handshake(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	w.a.connected = stop_soon;
+	timer_init(&w.a.timer, w.loop, stop_loop, &w.a);
+	run(&w);
+	assert_int_equal(tls_buffers_held(), 0);
+	assert_int_equal(w.a.ends, 0);
+	finish(&w);
+}
+
+/* What OpenSSL is given: big buffers from the blocks, all else and what grows beyond them from malloc. */
+static void
+test_openssl_memory(void **state)
+{
+	unsigned char *p, *q;
+
+	(void)state;
+	p = OPENSSL_malloc(16383);
+	q = OPENSSL_malloc(24577);
+	assert_true(p != NULL && q != NULL);
+	assert_int_equal(tls_buffers_held(), 0);
+	OPENSSL_free(q);
+	p = OPENSSL_realloc(p, 20000); /* what grows stays where it is */
+	assert_non_null(p);
+	assert_int_equal(tls_buffers_held(), 0);
+	OPENSSL_free(p);
+
+	p = OPENSSL_realloc(NULL, 16384);
+	q = OPENSSL_zalloc(24576);
+	assert_true(p != NULL && q != NULL);
+	assert_int_equal(tls_buffers_held(), 2);
+	assert_int_equal(q[0] | q[24575], 0);
+	for (size_t i = 0; i < 16384; i++)
+		p[i] = pattern(i);
+	assert_ptr_equal(OPENSSL_realloc(p, 24576), p);
+	for (size_t i = 16384; i < 24576; i++)
+		p[i] = pattern(i);
+	p = OPENSSL_realloc(p, 1000000);
+	assert_non_null(p);
+	assert_int_equal(tls_buffers_held(), 1);
+	for (size_t i = 0; i < 24576; i++)
+		assert_int_equal(p[i], pattern(i));
+	OPENSSL_free(p);
+	assert_null(OPENSSL_realloc(q, 0));
+	assert_int_equal(tls_buffers_held(), 0);
+	assert_null(OPENSSL_malloc(0));
+	OPENSSL_free(NULL);
+}
+
 /* ------------------------------------------------------------------ set-up -------------------- */
 
 static char directory[] = "/tmp/postrider-conn-XXXXXX";
@@ -746,6 +1106,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_much),
 		cmocka_unit_test(test_much_tls),
+		cmocka_unit_test(test_close_when_drained),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_max_input),
 		cmocka_unit_test(test_half_close),
@@ -757,6 +1118,11 @@ main(void)
 		cmocka_unit_test(test_tls_names),
 		cmocka_unit_test(test_tls_verify),
 		cmocka_unit_test(test_tls_rubbish),
+		cmocka_unit_test(test_records_in_pieces),
+		cmocka_unit_test(test_part_of_a_record),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_silent_handshake),
+		cmocka_unit_test(test_openssl_memory),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does: OpenSSL writes as it likes */
