@@ -1,6 +1,8 @@
 """The commands of HACKING.md that a developer gives every day, as they are given."""
 
 import os
+import re
+import shutil
 import subprocess
 
 import pytest
@@ -35,3 +37,13 @@ def test_one_test(name, said):
 def test_one_test_that_is_not_there(name):
     done = make("test", f"T={name}")
     assert done.returncode != 0, done.stdout
+
+
+def test_fuzz_one_parser():
+    if shutil.which("clang") is None:
+        pytest.skip("clang is missing")
+    done = make("fuzz", "F=address", "SECONDS=2")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"Done \d+ runs", done.stdout), "libFuzzer ran"
+    kept = re.search(r"(\d+) new inputs in (\S+)$", done.stdout, re.M)
+    assert kept and len(os.listdir(kept[2])) >= int(kept[1]), done.stdout
