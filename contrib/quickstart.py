@@ -1,7 +1,7 @@
 """Helpers of contrib/quickstart: a receiving server (aiosmtpd), and the check of what it received (dkimpy).
 
 	quickstart.py port N            N, or another free port when N is taken
-	quickstart.py receive DIR FILE  keep mail as DIR/NUMBER.eml; the port goes to FILE
+	quickstart.py receive DIR FILE N  keep mail as DIR/NUMBER.eml and say a line for each; the port, N if free, goes to FILE
 	quickstart.py wait FILE         wait for FILE and print it
 	quickstart.py verify DIR SUBJECT KEY SELECTOR DOMAIN
 """
@@ -38,15 +38,17 @@ class Keep:
         with open(name + ".new", "wb") as f:
             f.write(envelope.original_content)
         os.rename(name + ".new", name)
+        subject = email.message_from_bytes(envelope.original_content)["Subject"]
+        print(f"received {name}: from <{envelope.mail_from}> to {', '.join(envelope.rcpt_tos)}, subject {subject}", flush=True)
         return "250 2.0.0 kept"
 
 
-def receive(folder, port_file):
+def receive(folder, port_file, port):
     from aiosmtpd.controller import Controller
 
     if os.path.exists(port_file):
         os.unlink(port_file)
-    controller = Controller(Keep(folder), hostname="127.0.0.1", port=free_port(2525))
+    controller = Controller(Keep(folder), hostname="127.0.0.1", port=free_port(port))
     controller.start()
     with open(port_file + ".new", "w", encoding="ascii") as f:
         f.write(str(controller.port))

@@ -97,7 +97,7 @@ credentials_check(const struct credentials *c, const char *id, const char *passw
 	bool good = auth_password_matches(found != NULL ? &found->verifier : NULL, password);
 
 	*reason = found == NULL ? "unknown credential" : good ? "" : "wrong password";
-	if (!good)
+	if (found == NULL || !good)
 		return RC_DENY;
 	*out = (struct login){ found->account, found->profile };
 	return RC_OK;

@@ -143,9 +143,11 @@ cmd_send(const struct args *args)
 	struct buf sender = BUF_EMPTY, message = BUF_EMPTY;
 	size_t to_count;
 	const char **to = recipients(args, &to_count);
-	int status = to != NULL ? EX_OK : cli_fail_memory();
+	int status = EX_OK;
 
-	if (status == EX_OK && raw != NULL && args_get(args, "subject") != NULL)
+	if (to == NULL)
+		return cli_fail_memory();
+	if (raw != NULL && args_get(args, "subject") != NULL)
 		status = cli_fail(EX_USAGE, "--subject and --raw do not go together");
 	if (status == EX_OK && raw == NULL && from == NULL) {
 		status = default_sender(args, &sender);

@@ -14,7 +14,7 @@
 #include "config/errors.h"
 #include "util/buf.h"
 
-#define SOURCE_BYTES_MAX (8 * 1024 * 1024) /* of a file, and of one with all that it includes */
+#define SOURCE_BYTES_MAX (8 << 20) /* of a file, and of one with all that it includes */
 
 struct source {
 	char **names; /* of the files, owned; places borrow them */

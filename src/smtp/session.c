@@ -356,7 +356,7 @@ on_rcpt(struct session *session, const struct command *command, struct buf *out)
 		return;
 	}
 	/* Too many are refused after the content, as SES does; but not kept without bound. */
-	if (session->mail->recipient_count >= 10 * MESSAGE_RECIPIENTS_MAX) {
+	if (session->mail->recipient_count >= (size_t)10 * MESSAGE_RECIPIENTS_MAX) {
 		session_error(session, out, 452, "Too many recipients");
 		return;
 	}

@@ -42,6 +42,11 @@ enum rc why_set(struct why *why, enum rc rc, int code, const char *fmt, ...) PRI
 /* The same for a failed system call: ": " and strerror(err) are appended. Returns RC_LATER. */
 enum rc why_errno(struct why *why, int err, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+#ifdef __clang_analyzer__ /* it reads one file at a time: tell it what the two return */
+#define why_set(why, rc, ...) ((void)(why_set)(why, rc, __VA_ARGS__), (rc))
+#define why_errno(...)	      ((void)(why_errno)(__VA_ARGS__), RC_LATER)
+#endif
+
 /* "ok", "more", "bad", ...: for logs and test output. */
 const char *rc_name(enum rc rc);
 

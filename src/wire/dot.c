@@ -266,6 +266,7 @@ dot_encode(struct dot_encoder *encoder, struct span in, struct buf *out)
 			return;
 		in = span_skip(in, dot + 1);
 	}
+	assert(in.len > 0); /* a dot that is the last byte has returned above */
 	encoder->line_start = in.p[in.len - 1] == '\n';
 }
 

@@ -42,7 +42,7 @@ struct peer {
 	size_t searched; /* no end of data begins before */
 };
 
-static LIST_HEAD(, peer) peers = LIST_HEAD_INITIALIZER(peers);
+static LIST_HEAD(peer_list, peer) peers = LIST_HEAD_INITIALIZER(peers);
 static struct event_base *base;
 static uint8_t *seen; /* by X-Seq */
 static uint32_t *latencies;

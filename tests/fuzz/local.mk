@@ -1,7 +1,7 @@
 # Fuzz targets: tests/fuzz/fuzz_PARSER.c with its corpus in tests/fuzz/corpus/PARSER.
 #
-# With configure --enable-fuzzers (CC=clang) they are libFuzzer programs, to be run by hand:
-#	make check TESTS= && tests/fuzz/fuzz_dot -max_total_time=60 NEW ../tests/fuzz/corpus/dot
+# With configure --enable-fuzzers (CC=clang) they are libFuzzer programs; "make fuzz F=dot SECONDS=60" makes such a build
+# if need be, and runs one of them.
 # Otherwise each one is linked with replay.c and "make check" runs it over its corpus.
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_client tests/fuzz/fuzz_command \
@@ -11,12 +11,23 @@ FUZZ_TARGETS = \
 FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DTEST_SRCDIR='"$(abs_top_srcdir)/tests"'
 
 check_PROGRAMS += $(FUZZ_TARGETS)
-EXTRA_DIST += tests/fuzz/corpus
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run tests/beside
+F =
+SECONDS = 60
+.PHONY: fuzz
+fuzz:
+	@MAKE='$(MAKE)' '$(srcdir)/tests/fuzz/run' '$(F)' '$(SECONDS)' $(HAS_FUZZERS)
+
+# What these and "make debug-instance" have built, and what was found, goes with the rest.
+distclean-local:
+	-rm -rf build-fuzz build-sanitizers fuzz
 if FUZZERS
 FUZZ_MAIN =
+HAS_FUZZERS = yes
 LINK_FUZZ = $(AM_LDFLAGS) -fsanitize=fuzzer
 else
 FUZZ_MAIN = tests/fuzz/replay.c
+HAS_FUZZERS = no
 LINK_FUZZ = $(AM_LDFLAGS)
 TESTS += $(FUZZ_TARGETS)
 endif

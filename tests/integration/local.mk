@@ -1,8 +1,16 @@
 PYTHON_TESTS = \
-	tests/integration/test_delivery.py tests/integration/test_durability.py tests/integration/test_hostile.py \
-	tests/integration/test_limits.py tests/integration/test_machine.py tests/integration/test_postfix.py \
-	tests/integration/test_quickstart.py tests/integration/test_reload.py tests/integration/test_scripts.py \
-	tests/integration/test_spool_commands.py tests/integration/test_spool_faults.py \
+	tests/integration/test_delivery.py \
+	tests/integration/test_durability.py \
+	tests/integration/test_habits.py \
+	tests/integration/test_hostile.py \
+	tests/integration/test_limits.py \
+	tests/integration/test_machine.py \
+	tests/integration/test_postfix.py \
+	tests/integration/test_quickstart.py \
+	tests/integration/test_reload.py \
+	tests/integration/test_scripts.py \
+	tests/integration/test_spool_commands.py \
+	tests/integration/test_spool_faults.py \
 	tests/integration/test_submission.py
 
 # Tests with real programs around a real daemon; they run by hand or by tests/run, not in "make check".

@@ -118,7 +118,7 @@ model_address(unsigned n, unsigned i, char out[64])
 void
 model_sender(unsigned n, char out[64])
 {
-	(void)snprintf(out, 64, "s%u@d%u.test", n, SIM_SENDERS_AT + sim->messages[n].account);
+	(void)snprintf(out, 64, "s%u@d%d.test", n, SIM_SENDERS_AT + sim->messages[n].account);
 }
 
 bool

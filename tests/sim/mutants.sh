@@ -38,12 +38,13 @@ mkdir -p "$work/source" "$work/build"
 (cd "$work/build" && ../source/configure --disable-werror CC="${CC:-gcc}" CFLAGS=-O1) >"$work/log" 2>&1
 make -C "$work/build" tests/sim/sim >"$work/log" 2>&1 || { tail -n 20 "$work/log"; exit 1; }
 
-[ $# -gt 0 ] || set -- $(cd "$top/tests/sim/mutants" && ls *.patch | sed 's/\.patch$//')
+[ $# -gt 0 ] || set -- "$top"/tests/sim/mutants/*.patch
 run() { "$work/build/tests/sim/sim" --seed 1 --count "$seeds" --seconds "$seconds" --without disk; }
 
 missed=0
 printf '%-26s %-16s %s\n' MUTANT FOUND "WHAT THE SIMULATION SAYS"
 for name in "$@"; do
+	name=$(basename "$name" .patch)
 	patch=$top/tests/sim/mutants/$name.patch
 	if ! patch -p1 -s -f -d "$work/source" <"$patch" >"$work/log" 2>&1; then
 		printf '%-26s %s\n' "$name" "the patch does not apply any more"

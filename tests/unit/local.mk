@@ -20,3 +20,10 @@ include tests/unit/delivery/local.mk
 include tests/unit/http/local.mk
 include tests/unit/cli/local.mk
 endif
+
+# make test T=NAME: one test of any kind.
+EXTRA_DIST += tests/one
+T =
+.PHONY: test
+test:
+	@MAKE='$(MAKE)' '$(srcdir)/tests/one' '$(T)' $(TESTS)

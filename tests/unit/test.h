@@ -8,8 +8,16 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 
 #include "util/span.h"
+
+/* "make test T=test_x::FUNCTION": the functions whose names match, instead of all. */
+__attribute__((constructor)) static void
+only_what_was_asked_for(void)
+{
+	cmocka_set_test_filter(getenv("POSTRIDER_TEST"));
+}
 
 #define assert_span(got, text) \
 	do { \

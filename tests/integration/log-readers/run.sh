@@ -21,7 +21,9 @@ dir=$(mktemp -d)
 pids=
 cleanup() {
 	for pid in $pids; do
-		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || :
+		if kill "$pid" 2>/dev/null; then
+			wait "$pid" 2>/dev/null || :
+		fi
 	done
 	rm -rf "$dir"
 }
@@ -37,6 +39,7 @@ fail() {
 
 # ---------------------------------------------------------------- the daemon and its sink
 
+# shellcheck disable=SC2046 # two words: the ports
 set -- $("$python" "$top/tests/integration/ports.py" 2)
 listen=$1 sink=$2
 
@@ -94,7 +97,7 @@ send three@elsewhere.example,four@elsewhere.example || fail "a message was not t
 send refuse@elsewhere.example || fail "a message was not taken"
 send later@elsewhere.example || fail "a message was not taken"
 ! send five@elsewhere.example --from stranger@elsewhere.example || fail "a stranger may send"
-for i in 1 2 3; do
+for _ in 1 2 3; do
 	! send one@elsewhere.example --auth-password wrong || fail "a wrong password is good"
 done
 

@@ -22,7 +22,9 @@ dir=$(mktemp -d)
 pids=
 cleanup() {
 	for pid in $pids; do
-		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || :
+		if kill "$pid" 2>/dev/null; then
+			wait "$pid" 2>/dev/null || :
+		fi
 	done
 	rm -rf "$dir"
 }
@@ -36,6 +38,7 @@ fail() {
 	exit 1
 }
 
+# shellcheck disable=SC2046 # two words: the ports
 set -- $("$python" "$top/tests/integration/ports.py" 2)
 listen=$1 sink=$2
 secret=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY

@@ -1,5 +1,5 @@
 /* Runs the scripted SMTP sessions of tests/dialog, so that a new case needs no C. Each runs packet by packet and byte by
- * byte. A script is made of lines:
+ * byte; an argument is the one to be run. A script is made of lines:
  *
  *	# a remark
  *	config: smtp: { max_recipients = 2; };	appended to the configuration; before the first C or S
@@ -222,10 +222,13 @@ run_script(const char *path, struct span text, size_t piece)
 	buf_free(&run.packet);
 }
 
+static const char *only; /* one of them, or NULL for all */
+
 static int
 is_script(const struct dirent *entry)
 {
-	return span_iends(span_of(entry->d_name), SPAN_LIT(".txt"));
+	return only != NULL ? strcmp(entry->d_name, only) == 0
+			    : span_iends(span_of(entry->d_name), SPAN_LIT(".txt"));
 }
 
 static void
@@ -252,11 +255,12 @@ test_scripts(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_scripts) };
 	int failed;
 
+	only = argc > 1 ? argv[1] : NULL;
 	log_open(LOG_SINK_STDERR, LOG_LEVEL_ERROR);
 	if (auth_init(NULL) != RC_OK)
 		return 1;
