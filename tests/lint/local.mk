@@ -1,5 +1,5 @@
 # The layout of the sources, and what programs find in them without running them. The versions of Debian 12 decide.
-EXTRA_DIST += .clang-format .clang-tidy src/spool/.clang-tidy tests/lint/run tests/lint/cppcheck.txt
+EXTRA_DIST += .clang-format .clang-tidy tests/lint/run tests/lint/cppcheck.txt
 FORMAT = find $(top_srcdir)/src $(top_srcdir)/tests -name '*.[ch]' ! -path '*/node_modules/*' -print0 | \
 	xargs -0 -n 50 $(CLANG_FORMAT)
 CLANG_FORMAT = clang-format
