@@ -2,8 +2,10 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -365,13 +367,26 @@ test_restart(void **state)
 	end(&w);
 }
 
+/* The next process; this one writes nothing any more. */
+static void
+crash(struct world *w)
+{
+	struct accounts *crashed = w->accounts;
+	char kept[96];
+
+	(void)snprintf(kept, sizeof kept, "%s/kept", w->directory);
+	assert_int_equal(link(w->file, kept), 0);
+	accounts_free(crashed); /* it writes a file of its own, by that name */
+	assert_int_equal(rename(kept, w->file), 0);
+	open_accounts(w);
+}
+
 /* After a crash: what was flushed is in the file, the rest comes from the spool. */
 static void
 test_crash(void **state)
 {
 	struct world w;
-	struct accounts *crashed;
-	int64_t first_ms;
+	int64_t first_ms, last_ms;
 
 	(void)state;
 	begin(&w, TWO);
@@ -379,23 +394,124 @@ test_crash(void **state)
 	check_take(&w, "a", 10, "");
 	flush(&w);
 	pass(SECOND);
+	last_ms = clock_wall_ms();
 	check_take(&w, "a", 5, "");
-	crashed = w.accounts;
-	open_accounts(&w);
+	crash(&w);
 	assert_int_equal(sent(&w, "a"), 10);
 	accounts_replay(w.accounts, "a", first_ms, 10); /* in the file already */
 	assert_int_equal(sent(&w, "a"), 10);
-	accounts_replay(w.accounts, "a", clock_wall_ms(), 5);
+	accounts_replay(w.accounts, "a", last_ms, 5);
 	accounts_replay(w.accounts, "", clock_wall_ms(), 5); /* of no account: a report */
 	accounts_replay(w.accounts, "new", clock_wall_ms(), 3);
 	accounts_replay(w.accounts, "b", clock_wall_ms() - 25 * 3600 * 1000, 3);
 	assert_int_equal(sent(&w, "a"), 15);
 	assert_int_equal(sent(&w, "b"), 0);
 	assert_int_equal(sent(&w, "new"), 3);
-	flush(&w); /* and is kept from then on */
-	accounts_free(crashed);
-	restart(&w);
+	/* And is kept from then on, and not counted again. */
+	flush(&w);
+	crash(&w);
+	accounts_replay(w.accounts, "a", last_ms, 5);
+	assert_int_equal(sent(&w, "a"), 15);
 	assert_int_equal(sent(&w, "new"), 3);
+	end(&w);
+}
+
+/* Of a group that was cut nothing counts: it is in the spool. */
+static void
+test_cut_group(void **state)
+{
+	struct world w;
+	struct buf text = BUF_EMPTY;
+	struct why why = WHY_EMPTY;
+	int64_t second_ms;
+	size_t whole;
+
+	(void)state;
+	begin(&w, TWO);
+	flush(&w);
+	check_take(&w, "a", 10, "");
+	flush(&w);
+	assert_rc(fsutil_read_file(w.file, 10000, &text, &why), RC_OK);
+	whole = buf_len(&text);
+	pass(SECOND);
+	second_ms = clock_wall_ms();
+	check_take(&w, "a", 5, "");
+	check_take(&w, "b", 7, "");
+	flush(&w);
+	buf_clear(&text);
+	assert_rc(fsutil_read_file(w.file, 10000, &text, &why), RC_OK);
+	accounts_free(w.accounts);
+	for (size_t len = whole; len < buf_len(&text); len++) {
+		assert_rc(fsutil_publish(
+			      w.directory, "usage", span_first(buf_span(&text), len), 0600, &why),
+		    RC_OK);
+		open_accounts(&w);
+		assert_int_equal(sent(&w, "a"), 10);
+		accounts_replay(w.accounts, "a", second_ms, 5);
+		accounts_replay(w.accounts, "b", second_ms, 7);
+		assert_int_equal(sent(&w, "a"), 15);
+		assert_int_equal(sent(&w, "b"), 7);
+		accounts_free(w.accounts);
+	}
+	open_accounts(&w);
+	buf_free(&text);
+	end(&w);
+}
+
+/* A disk that is full for a while. The limit is on the file's size: a part of the group can be written. */
+static void
+test_write_fails(void **state)
+{
+	struct world w;
+	struct rlimit limit = { 0, RLIM_INFINITY };
+	struct stat st;
+
+	(void)state;
+	begin(&w, TWO);
+	flush(&w);
+	check_take(&w, "a", 10, "");
+	flush(&w);
+	assert_int_equal(stat(w.file, &st), 0);
+	limit.rlim_cur = (rlim_t)st.st_size + 12;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	check_take(&w, "a", 5, "");
+	flush(&w);
+	check_take(&w, "b", 7, "");
+	limit.rlim_cur = 10;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	flush(&w);
+	limit.rlim_cur = RLIM_INFINITY;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	flush(&w);
+	crash(&w);
+	assert_int_equal(sent(&w, "a"), 15);
+	assert_int_equal(sent(&w, "b"), 7);
+	end(&w);
+}
+
+/* It does not grow for ever: what it says in many lines is said in one. */
+static void
+test_long_file(void **state)
+{
+	struct world w;
+	struct stat st = { 0 };
+	off_t longest = 0;
+	int64_t counted;
+	int rounds = 0;
+
+	(void)state;
+	begin(&w, "accounts = ({ name = \"a\"; });");
+	for (; rounds < 400000 && st.st_size >= longest; rounds++) {
+		longest = st.st_size;
+		check_take(&w, "a", 1, "");
+		flush(&w);
+		assert_int_equal(stat(w.file, &st), 0);
+	}
+	assert_true(longest > 8 * 1024 * 1024 && longest < 9 * 1024 * 1024);
+	assert_true(st.st_size < 100000);
+	counted = sent(&w, "a");
+	crash(&w);
+	assert_int_equal(sent(&w, "a"), counted);
 	end(&w);
 }
 
@@ -412,8 +528,9 @@ test_damage(void **state)
 	(void)snprintf(text, sizeof text,
 	    "%" PRId64 " a 10\n\n \n  \nrubbish\n%" PRId64 " a\n%" PRId64 " a x\n-5 a 3\n"
 	    "%" PRId64 "  4\n99999999999999999999 a 1\n1 a 50\n%" PRId64 " a 99999999999\n"
-	    "flushed x\nflushed\n\x01\xff\n%" PRId64 " b 5\n%" PRId64 " a 1",
-	    minute, minute, minute, minute, minute, minute - 60, minute);
+	    "flushed x\nflushed\n\x01\xff\n%" PRId64 " b 5\n%" PRId64 " a 1\nflushed 1\n"
+	    "%" PRId64 " a 20\nflushed 99",
+	    minute, minute, minute, minute, minute, minute - 60, minute, minute);
 	write_file(&w, text);
 	open_accounts(&w);
 	assert_int_equal(sent(&w, "a"), 11);
@@ -439,7 +556,8 @@ test_future(void **state)
 	(void)state;
 	begin(&w, TWO);
 	accounts_free(w.accounts);
-	(void)snprintf(text, sizeof text, "%" PRId64 " a 90\n", START_US / SECOND / 60 + 5000000);
+	(void)snprintf(
+	    text, sizeof text, "%" PRId64 " a 90\nflushed 1\n", START_US / SECOND / 60 + 5000000);
 	write_file(&w, text);
 	open_accounts(&w);
 	assert_int_equal(sent(&w, "a"), 0);
@@ -482,12 +600,16 @@ main(void)
 		cmocka_unit_test(test_may_send),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_crash),
+		cmocka_unit_test(test_cut_group),
+		cmocka_unit_test(test_write_fails),
+		cmocka_unit_test(test_long_file),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_future),
 		cmocka_unit_test(test_usage_ring),
 	};
 
 	log_open(LOG_SINK_STDERR, LOG_LEVEL_ERROR);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	clock_use(&clocks);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
