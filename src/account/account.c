@@ -2,8 +2,10 @@
  *
  * STATE/usage is text, appended to: "MINUTE ACCOUNT RECIPIENTS" lines, and "flushed MILLISECONDS" after each group, the
  * mark. It is written anew, without what is older than a day, when it has grown long, when a write has failed, and at
- * start and stop. What stands behind the last mark does not count, and is repaired from the spool; it is no ledger of
- * mail, so it is not synced but when it is written anew. */
+ * start and stop. Always true of what stands up to the last mark: it holds the messages that were accepted until then
+ * and stored, each once, and no others. So a message is not in the file before its store has succeeded, and the mark
+ * stays before the oldest one of which that is not known; what came behind the mark is found in the spool after a
+ * crash. It is no ledger of mail, so it is not synced but when it is written anew. */
 #include "config.h"
 
 #include "account/account.h"
@@ -21,12 +23,22 @@
 #include "util/clock.h"
 #include "util/fsutil.h"
 #include "util/hash.h"
+#include "util/list.h"
 #include "util/log.h"
 
 enum {
 	FLUSH_MS = 1000,
 	USAGE_FILE_MAX = 1024 * 1024 * 1024,
 	REWRITE_BYTES = 8 * 1024 * 1024 /* beside twice of what it had when it was written anew */
+};
+
+/* Recipients that are counted in memory, and not in the file yet. */
+struct account_charge {
+	struct list node;
+	struct account *account;
+	int64_t at_ms, minute; /* where usage has them */
+	uint32_t recipients;
+	bool stored; /* false: under way */
 };
 
 struct account {
@@ -41,6 +53,7 @@ struct account {
 	int64_t unwritten_minute; /* all in this minute */
 	bool queued;		  /* in the list of accounts with unwritten counts */
 	struct account *next_unwritten;
+	struct ring *ring; /* its copy, while one is made */
 };
 
 struct accounts {
@@ -52,13 +65,22 @@ struct accounts {
 	bool rewrite;		      /* it is to be written anew */
 	bool failing;		      /* the last write has failed */
 	int64_t found_ms; /* the mark at start: what is older is not counted in replay */
+	int64_t mark_ms;  /* of the next flush; never goes back */
 	struct map by_name;
 	struct account *first, **last;
 	struct account *unwritten;
+	struct list charges;	 /* what is not in the file yet */
 	struct buf lines;	 /* waits for the next flush */
 	struct flush_job *flush; /* under way, or NULL */
 	struct timer flush_timer;
 };
+
+static void
+charge_free(struct account_charge *charge)
+{
+	list_del(&charge->node);
+	free(charge);
+}
 
 static int64_t
 now_minute(void)
@@ -185,12 +207,56 @@ add_mark(struct buf *out, int64_t mark_ms)
 	buf_addf(out, "flushed %" PRId64 "\n", mark_ms);
 }
 
-/* Move what an account has counted into the lines to write. */
+/* They go to the file with the next flush. */
 static void
-collect(struct accounts *accounts)
+write_later(struct account *a, int64_t minute, uint32_t recipients)
+{
+	struct accounts *accounts = a->owner;
+
+	if (a->unwritten_minute != minute) {
+		add_line(&accounts->lines, a->unwritten_minute, a->name, a->unwritten);
+		a->unwritten = 0;
+	}
+	a->unwritten_minute = minute;
+	a->unwritten += recipients;
+	if (!a->queued) {
+		a->queued = true;
+		a->next_unwritten = accounts->unwritten;
+		accounts->unwritten = a;
+	}
+}
+
+/* Up to mark_ms, but not to what is under way: there it is open whether the spool will have it. */
+static void
+move_mark(struct accounts *accounts, int64_t mark_ms)
+{
+	for (const struct list *at = accounts->charges.next; at != &accounts->charges;
+	     at = at->next) {
+		const struct account_charge *c = container_of(at, struct account_charge, node);
+
+		if (!c->stored && c->at_ms <= mark_ms)
+			mark_ms = c->at_ms - 1;
+	}
+	if (mark_ms > accounts->mark_ms)
+		accounts->mark_ms = mark_ms;
+}
+
+/* Move the mark up to `mark_ms` at most, and what was stored until then into the lines to write. */
+static void
+collect(struct accounts *accounts, int64_t mark_ms)
 {
 	struct account *a;
 
+	move_mark(accounts, mark_ms);
+	for (struct list *at = accounts->charges.next, *next; at != &accounts->charges; at = next) {
+		struct account_charge *c = container_of(at, struct account_charge, node);
+
+		next = at->next;
+		if (!c->stored || c->at_ms > accounts->mark_ms)
+			continue;
+		write_later(c->account, c->minute, c->recipients);
+		charge_free(c);
+	}
 	while ((a = accounts->unwritten) != NULL) {
 		accounts->unwritten = a->next_unwritten;
 		a->queued = false;
@@ -214,13 +280,13 @@ struct whole {
 	int64_t mark_ms;
 };
 
-/* All that is counted, for another thread. */
+/* What belongs up to the mark, for another thread: all that is counted but the charges, which are behind it. */
 static enum rc
 whole_copy(struct accounts *accounts, struct whole *out)
 {
 	size_t room = 0;
 
-	*out = (struct whole){ .mark_ms = clock_wall_ms() };
+	*out = (struct whole){ .mark_ms = accounts->mark_ms };
 	for (const struct account *a = accounts->first; a != NULL; a = a->next)
 		room++;
 	if (room == 0)
@@ -230,7 +296,14 @@ whole_copy(struct accounts *accounts, struct whole *out)
 		return RC_LATER;
 	for (struct account *a = accounts->first; a != NULL; a = a->next) {
 		(void)usage_sum(&a->usage, now_minute());
-		out->rings[out->count++] = (struct ring){ a->name, a->usage };
+		a->ring = &out->rings[out->count++];
+		*a->ring = (struct ring){ a->name, a->usage };
+	}
+	for (const struct list *at = accounts->charges.next; at != &accounts->charges;
+	     at = at->next) {
+		const struct account_charge *c = container_of(at, struct account_charge, node);
+
+		usage_remove(&c->account->ring->usage, c->minute, c->recipients);
 	}
 	return RC_OK;
 }
@@ -369,7 +442,7 @@ flush_new(struct accounts *accounts)
 		return NULL;
 	}
 	if (!flush->anew)
-		add_mark(&accounts->lines, clock_wall_ms());
+		add_mark(&accounts->lines, accounts->mark_ms);
 	flush->text = accounts->lines;
 	buf_init(&accounts->lines, 0);
 	flush->accounts = accounts;
@@ -390,7 +463,8 @@ on_flush_timer(void *arg)
 	timer_set(&accounts->flush_timer, FLUSH_MS);
 	if (accounts->flush != NULL)
 		return;
-	collect(accounts);
+	/* What is accepted from now on is not of a millisecond before. */
+	collect(accounts, clock_wall_ms() - 1);
 	if (!accounts->rewrite && buf_len(&accounts->lines) == 0)
 		return;
 	accounts->flush = flush_new(accounts);
@@ -467,6 +541,7 @@ usage_open(struct accounts *accounts, struct why *why)
 	while (span_next(&rest, '\n', &line))
 		read_line(accounts, line);
 	buf_free(&text);
+	accounts->mark_ms = accounts->found_ms;
 	accounts->rewrite = true;
 	accounts->fd = open_file(accounts->path);
 	return accounts->fd >= 0 ? RC_OK : why_errno(why, errno, "%s", accounts->path);
@@ -488,6 +563,7 @@ accounts_new(struct loop *loop, struct worker_pool *workers, const char *state_d
 	accounts->workers = workers;
 	accounts->fd = -1;
 	accounts->last = &accounts->first;
+	list_init(&accounts->charges);
 	accounts->directory = span_dup(span_of(state_directory));
 	accounts->path = span_dup(span_of(path));
 	timer_init(&accounts->flush_timer, loop, on_flush_timer, accounts);
@@ -515,7 +591,7 @@ write_last(struct accounts *accounts)
 	uint64_t written;
 	enum rc rc;
 
-	collect(accounts);
+	collect(accounts, clock_wall_ms());
 	rc = whole_copy(accounts, &whole);
 	if (rc == RC_OK)
 		rc = whole_publish(&whole, accounts->directory, &written, &why);
@@ -528,6 +604,8 @@ write_last(struct accounts *accounts)
 void
 accounts_free(struct accounts *accounts)
 {
+	struct list *node;
+
 	if (accounts == NULL)
 		return;
 	timer_cancel(&accounts->flush_timer);
@@ -535,6 +613,8 @@ accounts_free(struct accounts *accounts)
 		write_last(accounts);
 	if (accounts->flush != NULL)
 		accounts->flush->accounts = NULL;
+	while ((node = list_pop(&accounts->charges)) != NULL)
+		free(container_of(node, struct account_charge, node));
 	for (struct account *a = accounts->first, *next; a != NULL; a = next) {
 		next = a->next;
 		free(a->name);
@@ -549,62 +629,72 @@ accounts_free(struct accounts *accounts)
 
 /* ------------------------------------------------------------------ limits -------------------- */
 
-static void
-note(struct account *a, int64_t minute, uint32_t recipients)
-{
-	struct accounts *accounts = a->owner;
-
-	usage_add(&a->usage, minute, recipients);
-	if (a->unwritten_minute != minute) {
-		add_line(&accounts->lines, a->unwritten_minute, a->name, a->unwritten);
-		a->unwritten = 0;
-	}
-	a->unwritten_minute = minute;
-	a->unwritten += recipients;
-	if (!a->queued) {
-		a->queued = true;
-		a->next_unwritten = accounts->unwritten;
-		accounts->unwritten = a;
-	}
-}
-
 void
 accounts_replay(
     struct accounts *accounts, const char *name, int64_t accepted_ms, unsigned recipients)
 {
+	int64_t now = now_minute(), minute = accepted_ms / 60000;
 	struct account *a;
 
-	if (accepted_ms <= accounts->found_ms || name[0] == '\0')
-		return;
-	if (now_minute() - accepted_ms / 60000 >= USAGE_MINUTES)
+	if (accepted_ms <= accounts->found_ms || name[0] == '\0' || now - minute >= USAGE_MINUTES)
 		return;
 	a = find_or_new(accounts, span_of(name));
-	if (a != NULL)
-		note(a, accepted_ms / 60000, recipients);
+	if (a == NULL)
+		return;
+	minute = usage_add(&a->usage, minute < now ? minute : now, recipients);
+	write_later(a, minute, recipients);
+	if (accepted_ms > accounts->mark_ms)
+		accounts->mark_ms = accepted_ms; /* the next start is not to count it again */
 }
 
 enum rc
-account_take(struct account *a, unsigned recipients, struct why *why)
+account_take(struct account *a, unsigned recipients, struct account_charge **out, struct why *why)
 {
-	int64_t minute = now_minute();
+	int64_t now_ms = clock_wall_ms();
+	struct account_charge *charge;
 
+	*out = NULL;
 	if (a->settings.quota_24h > 0 &&
-	    usage_sum(&a->usage, minute) + recipients > a->settings.quota_24h)
+	    usage_sum(&a->usage, now_ms / 60000) + recipients > a->settings.quota_24h)
 		return why_set(
 		    why, RC_LATER, 454, "Throttling failure: Daily message quota exceeded.");
-	if (!bucket_take(&a->rate, recipients, clock_mono_us()))
+	charge = malloc(sizeof *charge);
+	if (charge == NULL)
+		return why_set(why, RC_LATER, 0, "out of memory");
+	if (!bucket_take(&a->rate, recipients, clock_mono_us())) {
+		free(charge);
 		return why_set(
 		    why, RC_LATER, 454, "Throttling failure: Maximum sending rate exceeded.");
-	note(a, minute, recipients);
+	}
+	*charge = (struct account_charge){ .account = a,
+		.at_ms = now_ms,
+		.minute = usage_add(&a->usage, now_ms / 60000, recipients),
+		.recipients = recipients };
+	list_add_tail(&a->owner->charges, &charge->node);
+	*out = charge;
 	return RC_OK;
 }
 
-void
-account_refund(struct account *a, unsigned recipients)
+int64_t
+account_charge_ms(const struct account_charge *charge)
 {
-	bucket_refund(&a->rate, recipients);
-	usage_remove(&a->usage, now_minute(), recipients);
-	a->unwritten -= recipients < a->unwritten ? recipients : a->unwritten;
+	return charge->at_ms;
+}
+
+void
+account_keep(struct account_charge *charge)
+{
+	charge->stored = true;
+}
+
+void
+account_refund(struct account_charge *charge)
+{
+	struct account *a = charge->account;
+
+	bucket_refund(&a->rate, charge->recipients);
+	usage_remove(&a->usage, charge->minute, charge->recipients);
+	charge_free(charge);
 }
 
 void

@@ -5,8 +5,8 @@ tests_sim_sim_SOURCES = tests/sim/sim.c tests/sim/sim.h tests/sim/world.c tests/
 	tests/sim/sim_conn.c tests/sim/sim_dns.c tests/sim/sim_disk.c
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_sim_LDADD = $(L_SUBMIT)
-tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=account_refund,--wrap=account_take,--wrap=bounce_make \
-	-Wl,--wrap=crypto_random,--wrap=event_recipient,--wrap=event_send,--wrap=log_line \
+tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=account_keep,--wrap=account_refund,--wrap=account_take \
+	-Wl,--wrap=bounce_make,--wrap=crypto_random,--wrap=event_recipient,--wrap=event_send,--wrap=log_line \
 	-Wl,--wrap=log_line_fields,--wrap=renameat,--wrap=unlinkat \
 	-Wl,--wrap=spool_append_done,--wrap=spool_append_message,--wrap=spool_append_state
 TESTS += tests/sim/check.sh

@@ -153,6 +153,7 @@ on_replayed(void *arg, const struct message *envelope)
 		return;
 	accounts_replay(world.accounts, envelope->account, envelope->accepted_ms,
 	    (unsigned)envelope->recipient_count);
+	model_count_replayed(&envelope->id);
 	model_replayed(envelope->client, &envelope->id);
 }
 
@@ -176,6 +177,7 @@ make_parts(void)
 	must(identities_new(world.config, &world.identities, &why), "identities", &why);
 	must(keyring_new(world.config, &world.keys, &why), "keys", &why);
 	must(spool_open(&spool, world.core, world.workers, &world.spool, &why), "spool", &why);
+	model_usage_found("state/usage");
 	must(accounts_new(world.core, world.workers, "state", &world.accounts, &why), "accounts",
 	    &why);
 	must(accounts_configure(world.accounts, world.config, &why), "accounts", &why);
@@ -212,6 +214,18 @@ resolve(unsigned n)
 }
 
 static void
+check_counts(void)
+{
+	struct account_usage usage;
+
+	for (struct account *a = accounts_next(world.accounts, NULL); a != NULL;
+	     a = accounts_next(world.accounts, a)) {
+		account_usage(a, &usage);
+		model_check_count(account_name(a), usage.sent_24h);
+	}
+}
+
+static void
 start(void)
 {
 	struct spool_replay_report report;
@@ -224,6 +238,8 @@ start(void)
 	    (unsigned long long)report.live, (unsigned long long)report.damaged);
 	for (unsigned n = 0; n < sim->submitted; n++)
 		resolve(n);
+	model_counts();
+	check_counts();
 	queue_start(world.queue);
 }
 
@@ -383,6 +399,7 @@ audit(void)
 
 	if (queue_audit(world.queue, &why) != RC_OK)
 		sim_fail("audit of the queue: %s", why.text);
+	check_counts();
 	if (world.under_way == 0)
 		model_no_submissions();
 	for (unsigned n = 0; n < sim->submitted; n++)

@@ -138,15 +138,32 @@ sent(const struct world *w, const char *name)
 	return usage.sent_24h;
 }
 
+static struct account_charge *
+take(const struct world *w, const char *name, unsigned recipients)
+{
+	struct why why = WHY_EMPTY;
+	struct account_charge *charge;
+
+	assert_rc(account_take(account_find(w->accounts, name), recipients, &charge, &why), RC_OK);
+	assert_int_equal(account_charge_ms(charge), clock_wall_ms());
+	return charge;
+}
+
+/* Of a message that is stored at once, or (`text`) refused. */
 static void
 check_take(const struct world *w, const char *name, unsigned recipients, const char *text)
 {
 	struct why why = WHY_EMPTY;
-	enum rc rc = account_take(account_find(w->accounts, name), recipients, &why);
+	struct account_charge *charge;
+	enum rc rc = account_take(account_find(w->accounts, name), recipients, &charge, &why);
 
 	assert_string_equal(why.text, text);
 	assert_int_equal(why.code, text[0] == '\0' ? 0 : 454);
 	assert_rc(rc, text[0] == '\0' ? RC_OK : RC_LATER);
+	if (rc == RC_OK)
+		account_keep(charge);
+	else
+		assert_null(charge);
 }
 
 /* ------------------------------------------------------------------ rate ---------------------- */
@@ -216,18 +233,18 @@ static void
 test_refund(void **state)
 {
 	struct world w;
+	struct account_charge *charge;
 
 	(void)state;
 	begin(&w,
 	    "accounts = ({ name = \"a\"; send_rate = 1.0; send_burst = 10.0; quota_24h = 30; });");
-	check_take(&w, "a", 10, "");
-	account_refund(account_find(w.accounts, "a"), 10);
+	charge = take(&w, "a", 10);
+	account_refund(charge);
 	assert_int_equal(sent(&w, "a"), 0);
-	check_take(&w, "a", 10, "");
+	charge = take(&w, "a", 10);
 	check_take(&w, "a", 1, RATE_TEXT);
-	account_refund(account_find(w.accounts, "a"), 10);
-	account_refund(
-	    account_find(w.accounts, "a"), 10); /* never below nothing, nor over the burst */
+	pass(5 * SECOND);
+	account_refund(charge); /* never over the burst */
 	assert_int_equal(sent(&w, "a"), 0);
 	check_take(&w, "a", 10, "");
 	check_take(&w, "a", 1, RATE_TEXT);
@@ -239,16 +256,28 @@ static void
 test_refund_later(void **state)
 {
 	struct world w;
+	struct account_charge *charge;
 
 	(void)state;
 	begin(&w, "accounts = ({ name = \"a\"; quota_24h = 30; });");
-	check_take(&w, "a", 20, "");
+	charge = take(&w, "a", 20);
 	pass(90 * SECOND);
 	check_take(&w, "a", 5, "");
-	account_refund(account_find(w.accounts, "a"), 20);
+	account_refund(charge);
 	assert_int_equal(sent(&w, "a"), 5);
 	check_take(&w, "a", 25, "");
 	check_take(&w, "a", 1, QUOTA_TEXT);
+	/* What is left is of the later minutes. */
+	pass((24 * 3600 - 60) * (int64_t)SECOND);
+	assert_int_equal(sent(&w, "a"), 30);
+	pass(60 * SECOND);
+	assert_int_equal(sent(&w, "a"), 0);
+	/* A refund after its day has nothing to give back. */
+	charge = take(&w, "a", 20);
+	pass(25 * 3600 * (int64_t)SECOND);
+	check_take(&w, "a", 7, "");
+	account_refund(charge);
+	assert_int_equal(sent(&w, "a"), 7);
 	end(&w);
 }
 
@@ -416,6 +445,117 @@ test_crash(void **state)
 	end(&w);
 }
 
+/* A message whose store fails after the next flush, and a crash then: it is not in the spool, and not in the file. */
+static void
+test_crash_after_refund(void **state)
+{
+	struct world w;
+	struct account_charge *failed;
+	int64_t kept_ms;
+
+	(void)state;
+	begin(&w, TWO);
+	check_take(&w, "a", 10, "");
+	pass(SECOND / 2);
+	failed = take(&w, "a", 80);
+	kept_ms = clock_wall_ms() + 1;
+	pass(1000);
+	check_take(&w, "a", 3, "");
+	check_take(&w, "b", 4, "");
+	flush(&w);
+	account_refund(failed);
+	crash(&w);
+	assert_int_equal(sent(&w, "a"), 10);
+	accounts_replay(w.accounts, "a", kept_ms, 3); /* were behind it, and wait in the spool */
+	accounts_replay(w.accounts, "b", kept_ms, 4);
+	assert_int_equal(sent(&w, "a"), 13);
+	check_take(&w, "a", 87, "");
+	check_take(&w, "a", 1, QUOTA_TEXT);
+	flush(&w);
+	crash(&w);
+	assert_int_equal(sent(&w, "a"), 100);
+	assert_int_equal(sent(&w, "b"), 4);
+	end(&w);
+}
+
+/* A crash while messages wait for their stores: only what the spool has counts. */
+static void
+test_crash_under_way(void **state)
+{
+	struct world w;
+	struct account_charge *stored, *lost;
+	int64_t stored_ms;
+
+	(void)state;
+	begin(&w, TWO);
+	lost = take(&w, "a", 50);
+	pass(1000);
+	stored = take(&w, "a", 20);
+	stored_ms = account_charge_ms(stored);
+	flush(&w);
+	account_keep(stored);
+	pass(3600 * (int64_t)SECOND);
+	flush(&w);
+	(void)lost;
+	crash(&w);
+	assert_int_equal(sent(&w, "a"), 0);
+	accounts_replay(w.accounts, "a", stored_ms, 20);
+	assert_int_equal(sent(&w, "a"), 20);
+	/* It is of its own minute. */
+	pass(23 * 3600 * (int64_t)SECOND);
+	assert_int_equal(sent(&w, "a"), 0);
+	end(&w);
+}
+
+/* Two in one millisecond, a flush between them. */
+static void
+test_crash_same_time(void **state)
+{
+	struct world w;
+	int64_t at_ms;
+
+	(void)state;
+	begin(&w, TWO);
+	pass(SECOND);
+	at_ms = clock_wall_ms();
+	check_take(&w, "a", 10, "");
+	while (loop_step(w.loop) > 0)
+		continue;
+	check_take(&w, "a", 5, "");
+	crash(&w);
+	accounts_replay(w.accounts, "a", at_ms, 10);
+	accounts_replay(w.accounts, "a", at_ms, 5);
+	assert_int_equal(sent(&w, "a"), 15);
+	end(&w);
+}
+
+/* The clock was set back: no message counts twice. */
+static void
+test_crash_clock_back(void **state)
+{
+	struct world w;
+	int64_t late_ms, early_ms;
+
+	(void)state;
+	begin(&w, TWO);
+	late_ms = clock_wall_ms();
+	check_take(&w, "a", 10, "");
+	flush(&w);
+	wall_us -= 3600 * (int64_t)SECOND;
+	early_ms = clock_wall_ms();
+	check_take(&w, "a", 5, "");
+	flush(&w);
+	crash(&w);
+	accounts_replay(w.accounts, "a", late_ms, 10);
+	accounts_replay(w.accounts, "a", early_ms, 5);
+	assert_int_equal(sent(&w, "a"), 5); /* lines of the future do not count */
+	/* A message of the future does not hold the window there. */
+	accounts_replay(w.accounts, "b", late_ms + 3600 * 1000, 5);
+	pass(24 * 3600 * (int64_t)SECOND);
+	assert_int_equal(sent(&w, "b"), 0);
+	end(&w);
+}
+
 /* Of a group that was cut nothing counts: it is in the spool. */
 static void
 test_cut_group(void **state)
@@ -580,6 +720,8 @@ test_usage_ring(void **state)
 		    usage_sum(&usage, m), 2 * (m - 999 < USAGE_MINUTES ? m - 999 : USAGE_MINUTES));
 	}
 	usage_remove(&usage, usage.minute, 1);
+	usage_remove(&usage, usage.minute - USAGE_MINUTES, 1);
+	usage_remove(&usage, usage.minute + 1, 1);
 	assert_int_equal(usage_sum(&usage, usage.minute), 2 * USAGE_MINUTES - 1);
 	usage_add(&usage, usage.minute - 10, 5); /* late, but in the window */
 	assert_int_equal(usage_sum(&usage, usage.minute), 2 * USAGE_MINUTES + 4);
@@ -600,6 +742,10 @@ main(void)
 		cmocka_unit_test(test_may_send),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_crash),
+		cmocka_unit_test(test_crash_after_refund),
+		cmocka_unit_test(test_crash_under_way),
+		cmocka_unit_test(test_crash_same_time),
+		cmocka_unit_test(test_crash_clock_back),
 		cmocka_unit_test(test_cut_group),
 		cmocka_unit_test(test_write_fails),
 		cmocka_unit_test(test_long_file),
