@@ -13,9 +13,9 @@ tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=account_keep,--wrap=account_ref
 TESTS += tests/sim/check.sh
 EXTRA_DIST += tests/sim/check.sh tests/sim/mutants.sh tests/sim/mutants tests/sim/README.md
 
-# The long run: make sim SEEDS=10000 SIM_FLAGS="--seed 1 --without disk".
+# The long run: make sim SEEDS=10000 SIM_FLAGS="--without power".
 SEEDS = 1000
-SIM_FLAGS = --without disk
+SIM_FLAGS =
 .PHONY: sim
 sim: tests/sim/sim
 	tests/sim/sim --fresh $(SEEDS) --keep-going --shrink $(SIM_FLAGS)

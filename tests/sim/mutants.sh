@@ -39,7 +39,7 @@ mkdir -p "$work/source" "$work/build"
 make -C "$work/build" tests/sim/sim >"$work/log" 2>&1 || { tail -n 20 "$work/log"; exit 1; }
 
 [ $# -gt 0 ] || set -- $(cd "$top/tests/sim/mutants" && ls *.patch | sed 's/\.patch$//')
-run() { "$work/build/tests/sim/sim" --seed 1 --count "$seeds" --seconds "$seconds" --without disk; }
+run() { "$work/build/tests/sim/sim" --seed 1 --count "$seeds" --seconds "$seconds"; }
 
 missed=0
 printf '%-26s %-16s %s\n' MUTANT FOUND "WHAT THE SIMULATION SAYS"
