@@ -65,7 +65,9 @@ struct accounts {
 	bool rewrite;		      /* it is to be written anew */
 	bool failing;		      /* the last write has failed */
 	int64_t found_ms; /* the mark at start: what is older is not counted in replay */
+	int64_t told_ms;  /* the newest that replay has told of */
 	int64_t mark_ms;  /* of the next flush; never goes back */
+	bool replayed;	  /* until then replay may tell of more, and nothing is written */
 	struct map by_name;
 	struct account *first, **last;
 	struct account *unwritten;
@@ -577,9 +579,17 @@ accounts_new(struct loop *loop, struct worker_pool *workers, const char *state_d
 		accounts_free(accounts);
 		return rc;
 	}
-	timer_set(&accounts->flush_timer, FLUSH_MS);
 	*out = accounts;
 	return RC_OK;
+}
+
+void
+accounts_replayed(struct accounts *accounts)
+{
+	accounts->replayed = true;
+	if (accounts->told_ms > accounts->mark_ms)
+		accounts->mark_ms = accounts->told_ms; /* the next start is not to count it again */
+	timer_set(&accounts->flush_timer, FLUSH_MS);
 }
 
 /* Whole: a flush that was under way may have come to the file, or not. */
@@ -598,7 +608,6 @@ write_last(struct accounts *accounts)
 	if (rc != RC_OK)
 		log_line(LOG_LEVEL_WARNING, "account", "%s: %s", accounts->path, why.text);
 	free(whole.rings);
-	(void)close(accounts->fd);
 }
 
 void
@@ -609,8 +618,10 @@ accounts_free(struct accounts *accounts)
 	if (accounts == NULL)
 		return;
 	timer_cancel(&accounts->flush_timer);
-	if (accounts->fd >= 0)
+	if (accounts->replayed)
 		write_last(accounts);
+	if (accounts->fd >= 0)
+		(void)close(accounts->fd);
 	if (accounts->flush != NULL)
 		accounts->flush->accounts = NULL;
 	while ((node = list_pop(&accounts->charges)) != NULL)
@@ -643,8 +654,8 @@ accounts_replay(
 		return;
 	minute = usage_add(&a->usage, minute < now ? minute : now, recipients);
 	write_later(a, minute, recipients);
-	if (accepted_ms > accounts->mark_ms)
-		accounts->mark_ms = accepted_ms; /* the next start is not to count it again */
+	if (accepted_ms > accounts->told_ms)
+		accounts->told_ms = accepted_ms;
 }
 
 enum rc

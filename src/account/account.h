@@ -17,7 +17,8 @@
 struct accounts;
 struct account;
 
-/* Reads STATE/usage. Blocks. The workers are to be done before accounts_free; what they post then may come later. */
+/* Reads STATE/usage, and writes nothing before accounts_replayed. Blocks. The workers are to be done before
+ * accounts_free; what they post then may come later. */
 MUST_CHECK enum rc accounts_new(struct loop *loop, struct worker_pool *workers,
     const char *state_directory, struct accounts **out, struct why *why);
 /* Writes what is not written yet. Ends all charges. */
@@ -31,6 +32,8 @@ MUST_CHECK enum rc accounts_configure(
 /* A message found in the spool at start: counted when it is younger than what STATE/usage knows. */
 void accounts_replay(
     struct accounts *accounts, const char *name, int64_t accepted_ms, unsigned recipients);
+/* There are no more of them: from now on the file may say that it knows of all. Before the first account_take. */
+void accounts_replayed(struct accounts *accounts);
 
 struct account *account_find(const struct accounts *accounts, const char *name);
 

@@ -256,6 +256,7 @@ make_smtp(struct app *app, struct why *why)
 		.submit = app->submit };
 	enum rc rc = smtp_server_new(&options, &app->smtp, why);
 
+	accounts_replayed(app->accounts); /* or there would be no doors yet */
 	if (rc == RC_OK)
 		rc = smtp_server_configure(
 		    app->smtp, app->now.config, app->now.credentials, app->now.tls_server);

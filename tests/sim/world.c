@@ -238,6 +238,7 @@ start(void)
 	    (unsigned long long)report.live, (unsigned long long)report.damaged);
 	for (unsigned n = 0; n < sim->submitted; n++)
 		resolve(n);
+	accounts_replayed(world.accounts);
 	model_counts();
 	check_counts();
 	queue_start(world.queue);

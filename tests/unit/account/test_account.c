@@ -67,6 +67,13 @@ open_accounts(struct world *w)
 }
 
 static void
+start(struct world *w)
+{
+	open_accounts(w);
+	accounts_replayed(w->accounts);
+}
+
+static void
 configure(struct world *w, const char *text)
 {
 	struct why why = WHY_EMPTY;
@@ -81,7 +88,7 @@ static void
 restart(struct world *w)
 {
 	accounts_free(w->accounts);
-	open_accounts(w);
+	start(w);
 }
 
 static void
@@ -97,7 +104,7 @@ begin(struct world *w, const char *text)
 	w->loop = loop_new_manual("test");
 	w->workers = worker_pool_new(0, 1, &why);
 	w->config = must_parse(text);
-	open_accounts(w);
+	start(w);
 }
 
 static void
@@ -396,7 +403,7 @@ test_restart(void **state)
 	end(&w);
 }
 
-/* The next process; this one writes nothing any more. */
+/* The next process, which replay has still to tell of messages; this one writes nothing any more. */
 static void
 crash(struct world *w)
 {
@@ -406,6 +413,7 @@ crash(struct world *w)
 	(void)snprintf(kept, sizeof kept, "%s/kept", w->directory);
 	assert_int_equal(link(w->file, kept), 0);
 	accounts_free(crashed); /* it writes a file of its own, by that name */
+	assert_int_equal(unlink(w->file), 0);
 	assert_int_equal(rename(kept, w->file), 0);
 	open_accounts(w);
 }
@@ -437,6 +445,7 @@ test_crash(void **state)
 	assert_int_equal(sent(&w, "b"), 0);
 	assert_int_equal(sent(&w, "new"), 3);
 	/* And is kept from then on, and not counted again. */
+	accounts_replayed(w.accounts);
 	flush(&w);
 	crash(&w);
 	accounts_replay(w.accounts, "a", last_ms, 5);
@@ -468,6 +477,7 @@ test_crash_after_refund(void **state)
 	assert_int_equal(sent(&w, "a"), 10);
 	accounts_replay(w.accounts, "a", kept_ms, 3); /* were behind it, and wait in the spool */
 	accounts_replay(w.accounts, "b", kept_ms, 4);
+	accounts_replayed(w.accounts);
 	assert_int_equal(sent(&w, "a"), 13);
 	check_take(&w, "a", 87, "");
 	check_take(&w, "a", 1, QUOTA_TEXT);
@@ -504,6 +514,39 @@ test_crash_under_way(void **state)
 	/* It is of its own minute. */
 	pass(23 * 3600 * (int64_t)SECOND);
 	assert_int_equal(sent(&w, "a"), 0);
+	end(&w);
+}
+
+/* A crash, or an orderly stop, while replay tells of messages, and not in the order in which they came. */
+static void
+test_crash_in_replay(void **state)
+{
+	struct world w;
+	int64_t first_ms, second_ms;
+
+	(void)state;
+	begin(&w, TWO);
+	flush(&w);
+	pass(SECOND);
+	first_ms = clock_wall_ms();
+	check_take(&w, "a", 10, "");
+	pass(1000);
+	second_ms = clock_wall_ms();
+	check_take(&w, "a", 5, "");
+	crash(&w);
+	accounts_replay(w.accounts, "a", second_ms, 5);
+	flush(&w);
+	crash(&w);
+	accounts_replay(w.accounts, "a", second_ms, 5);
+	accounts_free(w.accounts);
+	open_accounts(&w);
+	assert_int_equal(sent(&w, "a"), 0);
+	accounts_replay(w.accounts, "a", second_ms, 5);
+	accounts_replay(w.accounts, "a", first_ms, 10);
+	accounts_replayed(w.accounts);
+	assert_int_equal(sent(&w, "a"), 15);
+	restart(&w);
+	assert_int_equal(sent(&w, "a"), 15);
 	end(&w);
 }
 
@@ -593,7 +636,7 @@ test_cut_group(void **state)
 		assert_int_equal(sent(&w, "b"), 7);
 		accounts_free(w.accounts);
 	}
-	open_accounts(&w);
+	start(&w);
 	buf_free(&text);
 	end(&w);
 }
@@ -672,16 +715,16 @@ test_damage(void **state)
 	    "%" PRId64 " a 20\nflushed 99",
 	    minute, minute, minute, minute, minute, minute - 60, minute, minute);
 	write_file(&w, text);
-	open_accounts(&w);
+	start(&w);
 	assert_int_equal(sent(&w, "a"), 11);
 	assert_int_equal(sent(&w, "b"), 5);
 	accounts_free(w.accounts);
 	write_file(&w, "");
-	open_accounts(&w);
+	start(&w);
 	assert_int_equal(sent(&w, "a"), 0);
 	accounts_free(w.accounts);
 	assert_int_equal(unlink(w.file), 0);
-	open_accounts(&w);
+	start(&w);
 	assert_int_equal(sent(&w, "a"), 0);
 	end(&w);
 }
@@ -699,7 +742,7 @@ test_future(void **state)
 	(void)snprintf(
 	    text, sizeof text, "%" PRId64 " a 90\nflushed 1\n", START_US / SECOND / 60 + 5000000);
 	write_file(&w, text);
-	open_accounts(&w);
+	start(&w);
 	assert_int_equal(sent(&w, "a"), 0);
 	for (int day = 0; day < 5; day++) {
 		check_take(&w, "a", 100, "");
@@ -744,6 +787,7 @@ main(void)
 		cmocka_unit_test(test_crash),
 		cmocka_unit_test(test_crash_after_refund),
 		cmocka_unit_test(test_crash_under_way),
+		cmocka_unit_test(test_crash_in_replay),
 		cmocka_unit_test(test_crash_same_time),
 		cmocka_unit_test(test_crash_clock_back),
 		cmocka_unit_test(test_cut_group),
