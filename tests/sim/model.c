@@ -21,10 +21,6 @@
 #include "util/log.h"
 #include "wire/command.h"
 
-enum {
-	FLUSH_MS = 1000 /* the usage file is behind by so much */
-};
-
 /* ------------------------------------------------------------------ plan ---------------------- */
 
 static void
@@ -788,8 +784,9 @@ name_take(const struct message *message)
 static void
 leave_counts(bool orderly)
 {
-	int64_t from_ms = sim->mono_us / 1000 - (orderly ? 0 : FLUSH_MS + 1);
-	int64_t waiting_ms = INT64_MAX;
+	int64_t now_ms = sim->mono_us / 1000, waiting_ms = INT64_MAX;
+	int64_t flush_ms = now_ms <= sim->stall_end_ms + FLUSH_MS ? sim->stall_ms : now_ms;
+	int64_t from_ms = orderly ? now_ms : flush_ms - FLUSH_MS - 1;
 
 	for (unsigned k = 0; k < sim->take_count; k++) {
 		const struct sim_take *t = &sim->takes[k];

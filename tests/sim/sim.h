@@ -30,7 +30,8 @@ enum {
 	SIM_TRACE_LINES = 64,
 	SIM_TRACE_LEN = 360,
 	SIM_LOOPS = 3,
-	SIM_MAX_AGE_S = 14 * 3600
+	SIM_MAX_AGE_S = 14 * 3600,
+	FLUSH_MS = 1000 /* the usage file is behind by so much */
 };
 
 /* What may go wrong; `--without` takes names off, shrinking does the same. */
@@ -187,8 +188,9 @@ struct sim {
 	struct sim_take takes[SIM_TAKES];
 	unsigned take_count;
 	int64_t usage_mark_ms; /* of the usage file, as this life has found it; wall clock */
-	bool counted;	       /* the replay is over */
-	bool usage_torn;       /* its last write has failed, or a power cut took the end of it */
+	int64_t stall_ms, stall_end_ms; /* nothing happened while the disk did not answer */
+	bool counted;			/* the replay is over */
+	bool usage_torn; /* its last write has failed, or a power cut took the end of it */
 
 	/* Figures. */
 	uint64_t accepted, refused, failed, receipts, repeats, bounces, crashes, attempts, syncs,

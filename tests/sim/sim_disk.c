@@ -167,6 +167,23 @@ disk_pwritev(int fd, const struct iovec *iov, int count, off_t at)
 	return done;
 }
 
+/* A sync that takes its time. In the daemon a thread waits for it; here everything does, the usage file, too. */
+static void
+stall(void)
+{
+	int64_t now_ms = sim->mono_us / 1000, ms;
+
+	if (!sim_has(FAULT_DISK) || sim->healed || !sim_chance(20))
+		return;
+	ms = sim_between(1, 5000);
+	sim_trace("disk: sync takes %lld ms", (long long)ms);
+	if (now_ms > sim->stall_end_ms + FLUSH_MS)
+		sim->stall_ms = now_ms;
+	sim->mono_us += ms * 1000;
+	sim->wall_us += ms * 1000;
+	sim->stall_end_ms = now_ms + ms;
+}
+
 static int
 disk_fdatasync(int fd)
 {
@@ -174,6 +191,7 @@ disk_fdatasync(int fd)
 	bool failed;
 
 	maybe_crash();
+	stall();
 	if (fstat(fd, &st) != 0)
 		abort();
 	failed = fails();
