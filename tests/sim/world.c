@@ -214,18 +214,6 @@ resolve(unsigned n)
 }
 
 static void
-check_counts(void)
-{
-	struct account_usage usage;
-
-	for (struct account *a = accounts_next(world.accounts, NULL); a != NULL;
-	     a = accounts_next(world.accounts, a)) {
-		account_usage(a, &usage);
-		model_check_count(account_name(a), usage.sent_24h);
-	}
-}
-
-static void
 start(void)
 {
 	struct spool_replay_report report;
@@ -240,7 +228,6 @@ start(void)
 		resolve(n);
 	accounts_replayed(world.accounts);
 	model_counts();
-	check_counts();
 	queue_start(world.queue);
 }
 
@@ -394,13 +381,26 @@ check_message(unsigned n)
 }
 
 static void
+check_counts(void)
+{
+	struct account_usage usage;
+
+	for (struct account *a = accounts_next(world.accounts, NULL); a != NULL;
+	     a = accounts_next(world.accounts, a)) {
+		account_usage(a, &usage);
+		model_check_count(account_name(a), usage.sent_24h);
+	}
+}
+
+static void
 audit(void)
 {
 	struct why why = WHY_EMPTY;
 
 	if (queue_audit(world.queue, &why) != RC_OK)
 		sim_fail("audit of the queue: %s", why.text);
-	check_counts();
+	if (sim->counted)
+		check_counts();
 	if (world.under_way == 0)
 		model_no_submissions();
 	for (unsigned n = 0; n < sim->submitted; n++)
