@@ -45,7 +45,7 @@ missed=0
 printf '%-26s %-16s %s\n' MUTANT FOUND "WHAT THE SIMULATION SAYS"
 for name in "$@"; do
 	patch=$top/tests/sim/mutants/$name.patch
-	if ! patch -p1 -s -f -d "$work/source" <"$patch" >"$work/log" 2>&1; then
+	if ! patch -p1 -s -f --fuzz=0 -d "$work/source" <"$patch" >"$work/log" 2>&1; then
 		printf '%-26s %s\n' "$name" "the patch does not apply any more"
 		missed=$((missed + 1))
 		(cd "$top" && tar -cf - src) | tar -xf - -C "$work/source"
