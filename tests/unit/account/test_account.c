@@ -488,6 +488,28 @@ test_crash_after_refund(void **state)
 	end(&w);
 }
 
+/* The same with a flush after the refund, and an orderly stop. */
+static void
+test_refund_and_flush(void **state)
+{
+	struct world w;
+	struct account_charge *failed;
+
+	(void)state;
+	begin(&w, TWO);
+	failed = take(&w, "a", 80);
+	flush(&w);
+	account_refund(failed);
+	check_take(&w, "a", 3, "");
+	flush(&w);
+	crash(&w);
+	accounts_replayed(w.accounts);
+	assert_int_equal(sent(&w, "a"), 3);
+	restart(&w);
+	assert_int_equal(sent(&w, "a"), 3);
+	end(&w);
+}
+
 /* A crash while messages wait for their stores: only what the spool has counts. */
 static void
 test_crash_under_way(void **state)
@@ -786,6 +808,7 @@ main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_crash),
 		cmocka_unit_test(test_crash_after_refund),
+		cmocka_unit_test(test_refund_and_flush),
 		cmocka_unit_test(test_crash_under_way),
 		cmocka_unit_test(test_crash_in_replay),
 		cmocka_unit_test(test_crash_same_time),
