@@ -1,8 +1,11 @@
 /* account/account.c - the table of accounts, their limits, and the file that keeps the quota over restarts.
  *
- * STATE/usage is text, appended to: "MINUTE ACCOUNT RECIPIENTS" lines, and "flushed MILLISECONDS" after each
- * group. It is written anew (without what is older than a day) at start and when it has grown long. Losing
- * the last second of it is repaired from the spool; it is no ledger of mail, so it is not synced. */
+ * STATE/usage is text, appended to: "MINUTE ACCOUNT RECIPIENTS" lines, and "flushed MILLISECONDS" after each group, the
+ * mark. It is written anew, without what is older than a day, when it has grown long, when a write has failed, and at
+ * start and stop. Always true of what stands up to the last mark: it holds the messages that were accepted until then
+ * and stored, each once, and no others. So a message is not in the file before its store has succeeded, and the mark
+ * stays before the oldest one of which that is not known; what came behind the mark is found in the spool after a
+ * crash. It is no ledger of mail, so it is not synced but when it is written anew. */
 #include "config.h"
 
 #include "account/account.h"
@@ -20,12 +23,22 @@
 #include "util/clock.h"
 #include "util/fsutil.h"
 #include "util/hash.h"
+#include "util/list.h"
 #include "util/log.h"
 
 enum {
 	FLUSH_MS = 1000,
-	USAGE_FILE_MAX = 64 * 1024 * 1024,
-	REWRITE_BYTES = 8 * 1024 * 1024
+	USAGE_FILE_MAX = 1024 * 1024 * 1024,
+	REWRITE_BYTES = 8 * 1024 * 1024 /* beside twice of what it had when it was written anew */
+};
+
+/* Recipients that are counted in memory, and not in the file yet. */
+struct account_charge {
+	struct list node;
+	struct account *account;
+	int64_t at_ms, minute; /* where usage has them */
+	uint32_t recipients;
+	bool stored; /* false: under way */
 };
 
 struct account {
@@ -36,26 +49,40 @@ struct account {
 	struct config_account settings; /* scalars only; pointers are NULL */
 	struct bucket rate;
 	struct usage usage;
-	uint32_t unwritten;	  /* recipients counted since the last flush, */
+	uint32_t unwritten;	  /* recipients for the next flush, */
 	int64_t unwritten_minute; /* all in this minute */
 	bool queued;		  /* in the list of accounts with unwritten counts */
 	struct account *next_unwritten;
+	struct ring *ring; /* its copy, while one is made */
 };
 
 struct accounts {
 	struct loop *loop;
 	struct worker_pool *workers;
-	char *path;
+	char *directory, *path;
 	int fd;
-	uint64_t written; /* bytes in the file */
-	int64_t flushed_ms;
+	uint64_t written, rewrite_at; /* bytes in the file; when it is too long */
+	bool rewrite;		      /* it is to be written anew */
+	bool failing;		      /* the last write has failed */
+	int64_t found_ms; /* the mark at start: what is older is not counted in replay */
+	int64_t told_ms;  /* the newest that replay has told of */
+	int64_t mark_ms;  /* of the next flush; never goes back */
+	bool replayed;	  /* until then replay may tell of more, and nothing is written */
 	struct map by_name;
 	struct account *first, **last;
 	struct account *unwritten;
-	struct buf lines; /* waits for the next flush */
-	bool writing;
+	struct list charges;	 /* what is not in the file yet */
+	struct buf lines;	 /* waits for the next flush */
+	struct flush_job *flush; /* under way, or NULL */
 	struct timer flush_timer;
 };
+
+static void
+charge_free(struct account_charge *charge)
+{
+	list_del(&charge->node);
+	free(charge);
+}
 
 static int64_t
 now_minute(void)
@@ -169,218 +196,29 @@ account_may_send(const struct account *account, struct why *why)
 
 /* ------------------------------------------------------------------ usage file ---------------- */
 
-/* Move what an account has counted into the lines to write. */
 static void
-collect(struct accounts *accounts)
+add_line(struct buf *out, int64_t minute, const char *name, uint32_t count)
 {
-	struct account *a;
-
-	while ((a = accounts->unwritten) != NULL) {
-		accounts->unwritten = a->next_unwritten;
-		a->queued = false;
-		if (a->unwritten > 0)
-			buf_addf(&accounts->lines, "%" PRId64 " %s %" PRIu32 "\n",
-			    a->unwritten_minute, a->name, a->unwritten);
-		a->unwritten = 0;
-	}
-}
-
-struct flush_job {
-	struct worker_job job;
-	struct accounts *accounts;
-	struct buf text;
-	struct why why;
-	enum rc rc;
-};
-
-static void
-flush_work(struct worker_job *job)
-{
-	struct flush_job *flush = container_of(job, struct flush_job, job);
-
-	flush->rc = fsutil_write_all(
-	    flush->accounts->fd, flush->text.mem, buf_len(&flush->text), &flush->why);
+	if (count > 0)
+		buf_addf(out, "%" PRId64 " %s %" PRIu32 "\n", minute, name, count);
 }
 
 static void
-flush_done(struct worker_job *job)
+add_mark(struct buf *out, int64_t mark_ms)
 {
-	struct flush_job *flush = container_of(job, struct flush_job, job);
-	struct accounts *accounts = flush->accounts;
-
-	accounts->writing = false;
-	if (flush->rc != RC_OK)
-		log_line(LOG_LEVEL_WARNING, "account", "%s: %s", accounts->path, flush->why.text);
-	accounts->written += buf_len(&flush->text);
-	buf_free(&flush->text);
-	free(flush);
+	buf_addf(out, "flushed %" PRId64 "\n", mark_ms);
 }
 
+/* They go to the file with the next flush. */
 static void
-on_flush_timer(void *arg)
-{
-	struct accounts *accounts = arg;
-	struct flush_job *flush;
-
-	timer_set(&accounts->flush_timer, FLUSH_MS);
-	collect(accounts);
-	if (accounts->writing || buf_len(&accounts->lines) == 0)
-		return;
-	flush = calloc(1, sizeof *flush);
-	if (flush == NULL)
-		return; /* the lines wait for the next time */
-	buf_addf(&accounts->lines, "flushed %" PRId64 "\n", clock_wall_ms());
-	flush->accounts = accounts;
-	flush->text = accounts->lines;
-	buf_init(&accounts->lines, 0);
-	flush->job.home = accounts->loop;
-	flush->job.work = flush_work;
-	flush->job.done = flush_done;
-	accounts->writing = true;
-	if (worker_submit(accounts->workers, &flush->job) != RC_OK) {
-		accounts->writing = false;
-		accounts->lines = flush->text;
-		free(flush);
-	}
-}
-
-static void
-read_line(struct accounts *accounts, struct span line)
-{
-	struct span minute, name, count;
-	uint64_t m, n;
-	struct account *a;
-
-	if (!span_next(&line, ' ', &minute) || !span_next(&line, ' ', &name))
-		return;
-	if (span_eq(minute, SPAN_LIT("flushed"))) {
-		if (span_uint(name, INT64_MAX, &m))
-			accounts->flushed_ms = (int64_t)m;
-		return;
-	}
-	if (!span_next(&line, ' ', &count) || !span_uint(minute, INT64_MAX / 60000, &m) ||
-	    !span_uint(count, UINT32_MAX, &n) || name.len == 0)
-		return; /* a cut last line */
-	if (now_minute() - (int64_t)m >= USAGE_MINUTES)
-		return;
-	if ((int64_t)m > now_minute())
-		return; /* it would hold the window in the future, where nothing gets old */
-	a = find_or_new(accounts, name);
-	if (a != NULL)
-		usage_add(&a->usage, (int64_t)m, (uint32_t)n);
-}
-
-static void
-write_usage(const struct account *a, int64_t now, struct buf *out)
-{
-	for (int64_t m = now - USAGE_MINUTES + 1; m <= now; m++) {
-		uint32_t count = m <= a->usage.minute && a->usage.minute - m < USAGE_MINUTES
-				     ? a->usage.count[m % USAGE_MINUTES]
-				     : 0;
-
-		if (count > 0)
-			buf_addf(out, "%" PRId64 " %s %" PRIu32 "\n", m, a->name, count);
-	}
-}
-
-/* Read what is there, drop what is old, write it anew, and open it for appending. */
-static enum rc
-usage_open(struct accounts *accounts, const char *directory, struct why *why)
-{
-	struct buf text = BUF_EMPTY;
-	struct span rest, line;
-	enum rc rc = fsutil_read_file(accounts->path, USAGE_FILE_MAX, &text, why);
-
-	if (rc != RC_OK && why->err != ENOENT) {
-		buf_free(&text);
-		return rc;
-	}
-	for (rest = buf_span(&text); span_next(&rest, '\n', &line);)
-		read_line(accounts, line);
-	buf_clear(&text);
-	for (struct account *a = accounts->first; a != NULL; a = a->next)
-		write_usage(a, now_minute(), &text);
-	buf_addf(&text, "flushed %" PRId64 "\n", accounts->flushed_ms);
-	rc =
-	    text.failed ? RC_LATER : fsutil_publish(directory, "usage", buf_span(&text), 0600, why);
-	accounts->written = buf_len(&text);
-	buf_free(&text);
-	if (rc != RC_OK)
-		return rc;
-	accounts->fd = open(accounts->path, O_WRONLY | O_APPEND | O_CLOEXEC);
-	return accounts->fd >= 0 ? RC_OK : why_errno(why, errno, "%s", accounts->path);
-}
-
-enum rc
-accounts_new(struct loop *loop, struct worker_pool *workers, const char *state_directory,
-    struct accounts **out, struct why *why)
-{
-	struct accounts *accounts = calloc(1, sizeof *accounts);
-	char path[PATH_MAX];
-	enum rc rc;
-
-	*out = NULL;
-	if (accounts == NULL)
-		return why_set(why, RC_LATER, 0, "out of memory for accounts");
-	(void)snprintf(path, sizeof path, "%s/usage", state_directory);
-	accounts->loop = loop;
-	accounts->workers = workers;
-	accounts->fd = -1;
-	accounts->last = &accounts->first;
-	accounts->path = span_dup(span_of(path));
-	timer_init(&accounts->flush_timer, loop, on_flush_timer, accounts);
-	rc = fsutil_make_dir(state_directory, 0700, why);
-	if (rc == RC_OK)
-		rc = usage_open(accounts, state_directory, why);
-	if (rc != RC_OK) {
-		accounts_free(accounts);
-		return rc;
-	}
-	timer_set(&accounts->flush_timer, FLUSH_MS);
-	*out = accounts;
-	return RC_OK;
-}
-
-void
-accounts_free(struct accounts *accounts)
-{
-	struct why why = WHY_EMPTY;
-
-	if (accounts == NULL)
-		return;
-	timer_cancel(&accounts->flush_timer);
-	if (accounts->fd >= 0) {
-		collect(accounts);
-		buf_addf(&accounts->lines, "flushed %" PRId64 "\n", clock_wall_ms());
-		if (fsutil_write_all(accounts->fd, buf_span(&accounts->lines).p,
-			buf_len(&accounts->lines), &why) != RC_OK)
-			log_line(LOG_LEVEL_WARNING, "account", "%s: %s", accounts->path, why.text);
-		(void)close(accounts->fd);
-	}
-	for (struct account *a = accounts->first, *next; a != NULL; a = next) {
-		next = a->next;
-		free(a->name);
-		free(a);
-	}
-	map_free(&accounts->by_name);
-	buf_free(&accounts->lines);
-	free(accounts->path);
-	free(accounts);
-}
-
-/* ------------------------------------------------------------------ limits -------------------- */
-
-static void
-note(struct account *a, int64_t minute, uint32_t recipients)
+write_later(struct account *a, int64_t minute, uint32_t recipients)
 {
 	struct accounts *accounts = a->owner;
 
-	usage_add(&a->usage, minute, recipients);
-	if (a->unwritten > 0 && a->unwritten_minute != minute)
-		buf_addf(&accounts->lines, "%" PRId64 " %s %" PRIu32 "\n", a->unwritten_minute,
-		    a->name, a->unwritten);
-	if (a->unwritten_minute != minute)
+	if (a->unwritten_minute != minute) {
+		add_line(&accounts->lines, a->unwritten_minute, a->name, a->unwritten);
 		a->unwritten = 0;
+	}
 	a->unwritten_minute = minute;
 	a->unwritten += recipients;
 	if (!a->queued) {
@@ -390,43 +228,484 @@ note(struct account *a, int64_t minute, uint32_t recipients)
 	}
 }
 
-void
-accounts_replay(
-    struct accounts *accounts, const char *name, int64_t accepted_ms, unsigned recipients)
+/* Up to mark_ms, but not to what is under way: there it is open whether the spool will have it. */
+static void
+move_mark(struct accounts *accounts, int64_t mark_ms)
+{
+	for (const struct list *at = accounts->charges.next; at != &accounts->charges;
+	     at = at->next) {
+		const struct account_charge *c = container_of(at, struct account_charge, node);
+
+		if (!c->stored && c->at_ms <= mark_ms)
+			mark_ms = c->at_ms - 1;
+	}
+	if (mark_ms > accounts->mark_ms)
+		accounts->mark_ms = mark_ms;
+}
+
+/* Move the mark up to `mark_ms` at most, and what was stored until then into the lines to write. */
+static void
+collect(struct accounts *accounts, int64_t mark_ms)
 {
 	struct account *a;
 
-	if (accepted_ms <= accounts->flushed_ms || name[0] == '\0')
+	move_mark(accounts, mark_ms);
+	for (struct list *at = accounts->charges.next, *next; at != &accounts->charges; at = next) {
+		struct account_charge *c = container_of(at, struct account_charge, node);
+
+		next = at->next;
+		if (!c->stored || c->at_ms > accounts->mark_ms)
+			continue;
+		write_later(c->account, c->minute, c->recipients);
+		charge_free(c);
+	}
+	while ((a = accounts->unwritten) != NULL) {
+		accounts->unwritten = a->next_unwritten;
+		a->queued = false;
+		add_line(&accounts->lines, a->unwritten_minute, a->name, a->unwritten);
+		a->unwritten = 0;
+	}
+	if (accounts->lines.failed)
+		accounts->rewrite = true;
+}
+
+/* ------------------------------------------------------------------ the whole file ------------ */
+
+struct ring {
+	const char *name; /* accounts stay to the end */
+	struct usage usage;
+};
+
+struct whole {
+	struct ring *rings;
+	size_t count;
+	int64_t mark_ms;
+};
+
+/* What belongs up to the mark, for another thread: all that is counted but the charges, which are behind it. */
+static enum rc
+whole_copy(struct accounts *accounts, struct whole *out)
+{
+	size_t room = 0;
+
+	*out = (struct whole){ .mark_ms = accounts->mark_ms };
+	for (const struct account *a = accounts->first; a != NULL; a = a->next)
+		room++;
+	if (room == 0)
+		return RC_OK;
+	out->rings = calloc(room, sizeof *out->rings);
+	if (out->rings == NULL)
+		return RC_LATER;
+	for (struct account *a = accounts->first; a != NULL; a = a->next) {
+		(void)usage_sum(&a->usage, now_minute());
+		a->ring = &out->rings[out->count++];
+		*a->ring = (struct ring){ a->name, a->usage };
+	}
+	for (const struct list *at = accounts->charges.next; at != &accounts->charges;
+	     at = at->next) {
+		const struct account_charge *c = container_of(at, struct account_charge, node);
+
+		usage_remove(&c->account->ring->usage, c->minute, c->recipients);
+	}
+	return RC_OK;
+}
+
+static void
+write_ring(const struct ring *ring, struct buf *out)
+{
+	const struct usage *usage = &ring->usage;
+
+	for (int64_t m = usage->minute - USAGE_MINUTES + 1; usage->sum > 0 && m <= usage->minute;
+	     m++)
+		add_line(out, m, ring->name, m >= 0 ? usage->count[m % USAGE_MINUTES] : 0);
+}
+
+/* May run on a worker. *written: the length of the file. */
+static enum rc
+whole_publish(const struct whole *whole, const char *directory, uint64_t *written, struct why *why)
+{
+	struct buf text = BUF_EMPTY;
+	enum rc rc;
+
+	for (size_t i = 0; i < whole->count; i++)
+		write_ring(&whole->rings[i], &text);
+	add_mark(&text, whole->mark_ms);
+	*written = buf_len(&text);
+	rc = text.failed ? why_set(why, RC_LATER, 0, "out of memory")
+			 : fsutil_publish(directory, "usage", buf_span(&text), 0600, why);
+	buf_free(&text);
+	return rc;
+}
+
+static int
+open_file(const char *path)
+{
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+}
+
+/* ------------------------------------------------------------------ flush --------------------- */
+
+struct flush_job {
+	struct worker_job job;
+	struct accounts *accounts; /* NULL: they are gone */
+	const char *directory, *path;
+	int fd; /* to append to; of the new file when that was written anew */
+	bool anew;
+	struct whole whole; /* `anew` */
+	struct buf text;    /* otherwise */
+	uint64_t written;
+	struct why why;
+	enum rc rc;
+};
+
+static void
+flush_free(struct flush_job *flush)
+{
+	free(flush->whole.rings);
+	buf_free(&flush->text);
+	free(flush);
+}
+
+static void
+flush_work(struct worker_job *job)
+{
+	struct flush_job *flush = container_of(job, struct flush_job, job);
+
+	if (!flush->anew) {
+		flush->written = buf_len(&flush->text);
+		flush->rc =
+		    fsutil_write_all(flush->fd, flush->text.mem, flush->written, &flush->why);
 		return;
-	if (now_minute() - accepted_ms / 60000 >= USAGE_MINUTES)
+	}
+	flush->fd = -1;
+	flush->rc = whole_publish(&flush->whole, flush->directory, &flush->written, &flush->why);
+	if (flush->rc != RC_OK)
 		return;
-	a = find_or_new(accounts, span_of(name));
+	flush->fd = open_file(flush->path);
+	if (flush->fd < 0)
+		flush->rc = why_errno(&flush->why, errno, "open");
+}
+
+static void
+use_new_file(struct accounts *accounts, const struct flush_job *flush)
+{
+	(void)close(accounts->fd);
+	accounts->fd = flush->fd;
+	accounts->written = 0;
+	accounts->rewrite_at = REWRITE_BYTES + 2 * flush->written;
+	accounts->rewrite = false;
+}
+
+static void
+flush_failed(struct accounts *accounts, const struct why *why)
+{
+	if (!accounts->failing)
+		log_line(LOG_LEVEL_WARNING, "account", "%s: %s", accounts->path, why->text);
+	accounts->failing = true;
+	accounts->rewrite = true; /* a part of it may be there, and nothing can follow that */
+}
+
+static void
+flush_done(struct worker_job *job)
+{
+	struct flush_job *flush = container_of(job, struct flush_job, job);
+	struct accounts *accounts = flush->accounts;
+
+	if (accounts == NULL) {
+		if (flush->anew && flush->fd >= 0)
+			(void)close(flush->fd);
+		flush_free(flush);
+		return;
+	}
+	accounts->flush = NULL;
+	if (flush->rc != RC_OK) {
+		flush_failed(accounts, &flush->why);
+	} else {
+		accounts->failing = false;
+		if (flush->anew)
+			use_new_file(accounts, flush);
+		accounts->written += flush->written;
+		accounts->rewrite |= accounts->written > accounts->rewrite_at;
+	}
+	flush_free(flush);
+}
+
+/* The lines move into the job, or stay for a time when there is memory. */
+static struct flush_job *
+flush_new(struct accounts *accounts)
+{
+	struct flush_job *flush = calloc(1, sizeof *flush);
+
+	if (flush == NULL)
+		return NULL;
+	flush->anew = accounts->rewrite;
+	if (flush->anew && whole_copy(accounts, &flush->whole) != RC_OK) {
+		free(flush);
+		return NULL;
+	}
+	if (!flush->anew)
+		add_mark(&accounts->lines, accounts->mark_ms);
+	flush->text = accounts->lines;
+	buf_init(&accounts->lines, 0);
+	flush->accounts = accounts;
+	flush->directory = accounts->directory;
+	flush->path = accounts->path;
+	flush->fd = accounts->fd;
+	flush->job.home = accounts->loop;
+	flush->job.work = flush_work;
+	flush->job.done = flush_done;
+	return flush;
+}
+
+static void
+on_flush_timer(void *arg)
+{
+	struct accounts *accounts = arg;
+
+	timer_set(&accounts->flush_timer, FLUSH_MS);
+	if (accounts->flush != NULL)
+		return;
+	/* What is accepted from now on is not of a millisecond before. */
+	collect(accounts, clock_wall_ms() - 1);
+	if (!accounts->rewrite && buf_len(&accounts->lines) == 0)
+		return;
+	accounts->flush = flush_new(accounts);
+	if (accounts->flush == NULL ||
+	    worker_submit(accounts->workers, &accounts->flush->job) == RC_OK)
+		return;
+	flush_free(accounts->flush);
+	accounts->flush = NULL;
+	accounts->rewrite = true; /* the lines are gone */
+}
+
+/* ------------------------------------------------------------------ start and stop ------------ */
+
+static void
+read_line(struct accounts *accounts, struct span line)
+{
+	struct span minute, name, count;
+	uint64_t m, n;
+	struct account *a;
+
+	if (!span_next(&line, ' ', &minute) || !span_next(&line, ' ', &name) ||
+	    !span_next(&line, ' ', &count) || !span_uint(minute, INT64_MAX / 60000, &m) ||
+	    !span_uint(count, UINT32_MAX, &n) || name.len == 0)
+		return;
+	if (now_minute() - (int64_t)m >= USAGE_MINUTES)
+		return;
+	if ((int64_t)m > now_minute())
+		return; /* it would hold the window in the future, where nothing gets old */
+	a = find_or_new(accounts, name);
 	if (a != NULL)
-		note(a, accepted_ms / 60000, recipients);
+		usage_add(&a->usage, (int64_t)m, (uint32_t)n);
+}
+
+static bool
+read_mark(struct span line, int64_t *mark_ms)
+{
+	struct span word, number;
+	uint64_t ms;
+
+	if (!span_next(&line, ' ', &word) || !span_eq(word, SPAN_LIT("flushed")) ||
+	    !span_next(&line, ' ', &number) || !span_uint(number, INT64_MAX, &ms))
+		return false;
+	*mark_ms = (int64_t)ms;
+	return true;
+}
+
+/* What stands before the last mark. A crash or a full disk may have cut what comes behind it, and those
+ * messages are found in the spool. */
+static struct span
+before_mark(struct span text, int64_t *mark_ms)
+{
+	struct span rest = span_first(text, span_find_last(text, '\n')), line;
+	size_t end = 0;
+
+	while (span_next(&rest, '\n', &line))
+		if (read_mark(line, mark_ms))
+			end = (size_t)(line.p - text.p);
+	return span_first(text, end);
+}
+
+/* The file is written anew at the first flush. */
+static enum rc
+usage_open(struct accounts *accounts, struct why *why)
+{
+	struct buf text = BUF_EMPTY;
+	struct span rest, line;
+	enum rc rc = fsutil_read_file(accounts->path, USAGE_FILE_MAX, &text, why);
+
+	if (rc != RC_OK && why->err != ENOENT) {
+		buf_free(&text);
+		return rc;
+	}
+	rest = before_mark(buf_span(&text), &accounts->found_ms);
+	while (span_next(&rest, '\n', &line))
+		read_line(accounts, line);
+	buf_free(&text);
+	accounts->mark_ms = accounts->found_ms;
+	accounts->rewrite = true;
+	accounts->fd = open_file(accounts->path);
+	return accounts->fd >= 0 ? RC_OK : why_errno(why, errno, "%s", accounts->path);
 }
 
 enum rc
-account_take(struct account *a, unsigned recipients, struct why *why)
+accounts_new(struct loop *loop, struct worker_pool *workers, const char *state_directory,
+    struct accounts **out, struct why *why)
 {
-	int64_t minute = now_minute();
+	struct accounts *accounts = calloc(1, sizeof *accounts);
+	char path[PATH_MAX];
+	enum rc rc = RC_OK;
 
-	if (a->settings.quota_24h > 0 &&
-	    usage_sum(&a->usage, minute) + recipients > a->settings.quota_24h)
-		return why_set(
-		    why, RC_LATER, 454, "Throttling failure: Daily message quota exceeded.");
-	if (!bucket_take(&a->rate, recipients, clock_mono_us()))
-		return why_set(
-		    why, RC_LATER, 454, "Throttling failure: Maximum sending rate exceeded.");
-	note(a, minute, recipients);
+	*out = NULL;
+	if (accounts == NULL)
+		return why_set(why, RC_LATER, 0, "out of memory for accounts");
+	(void)snprintf(path, sizeof path, "%s/usage", state_directory);
+	accounts->loop = loop;
+	accounts->workers = workers;
+	accounts->fd = -1;
+	accounts->last = &accounts->first;
+	list_init(&accounts->charges);
+	accounts->directory = span_dup(span_of(state_directory));
+	accounts->path = span_dup(span_of(path));
+	timer_init(&accounts->flush_timer, loop, on_flush_timer, accounts);
+	if (accounts->directory == NULL || accounts->path == NULL)
+		rc = why_set(why, RC_LATER, 0, "out of memory for accounts");
+	if (rc == RC_OK)
+		rc = fsutil_make_dir(state_directory, 0700, why);
+	if (rc == RC_OK)
+		rc = usage_open(accounts, why);
+	if (rc != RC_OK) {
+		accounts_free(accounts);
+		return rc;
+	}
+	*out = accounts;
 	return RC_OK;
 }
 
 void
-account_refund(struct account *a, unsigned recipients)
+accounts_replayed(struct accounts *accounts)
 {
-	bucket_refund(&a->rate, recipients);
-	usage_remove(&a->usage, now_minute(), recipients);
-	a->unwritten -= recipients < a->unwritten ? recipients : a->unwritten;
+	accounts->replayed = true;
+	if (accounts->told_ms > accounts->mark_ms)
+		accounts->mark_ms = accounts->told_ms; /* the next start is not to count it again */
+	timer_set(&accounts->flush_timer, FLUSH_MS);
+}
+
+/* Whole: a flush that was under way may have come to the file, or not. */
+static void
+write_last(struct accounts *accounts)
+{
+	struct why why = WHY_EMPTY;
+	struct whole whole;
+	uint64_t written;
+	enum rc rc;
+
+	collect(accounts, clock_wall_ms());
+	rc = whole_copy(accounts, &whole);
+	if (rc == RC_OK)
+		rc = whole_publish(&whole, accounts->directory, &written, &why);
+	if (rc != RC_OK)
+		log_line(LOG_LEVEL_WARNING, "account", "%s: %s", accounts->path, why.text);
+	free(whole.rings);
+}
+
+void
+accounts_free(struct accounts *accounts)
+{
+	struct list *node;
+
+	if (accounts == NULL)
+		return;
+	timer_cancel(&accounts->flush_timer);
+	if (accounts->replayed)
+		write_last(accounts);
+	if (accounts->fd >= 0)
+		(void)close(accounts->fd);
+	if (accounts->flush != NULL)
+		accounts->flush->accounts = NULL;
+	while ((node = list_pop(&accounts->charges)) != NULL)
+		free(container_of(node, struct account_charge, node));
+	for (struct account *a = accounts->first, *next; a != NULL; a = next) {
+		next = a->next;
+		free(a->name);
+		free(a);
+	}
+	map_free(&accounts->by_name);
+	buf_free(&accounts->lines);
+	free(accounts->directory);
+	free(accounts->path);
+	free(accounts);
+}
+
+/* ------------------------------------------------------------------ limits -------------------- */
+
+void
+accounts_replay(
+    struct accounts *accounts, const char *name, int64_t accepted_ms, unsigned recipients)
+{
+	int64_t now = now_minute(), minute = accepted_ms / 60000;
+	struct account *a;
+
+	if (accepted_ms <= accounts->found_ms || name[0] == '\0' || now - minute >= USAGE_MINUTES)
+		return;
+	a = find_or_new(accounts, span_of(name));
+	if (a == NULL)
+		return;
+	minute = usage_add(&a->usage, minute < now ? minute : now, recipients);
+	write_later(a, minute, recipients);
+	if (accepted_ms > accounts->told_ms)
+		accounts->told_ms = accepted_ms;
+}
+
+enum rc
+account_take(struct account *a, unsigned recipients, struct account_charge **out, struct why *why)
+{
+	int64_t now_ms = clock_wall_ms();
+	struct account_charge *charge;
+
+	*out = NULL;
+	if (a->settings.quota_24h > 0 &&
+	    usage_sum(&a->usage, now_ms / 60000) + recipients > a->settings.quota_24h)
+		return why_set(
+		    why, RC_LATER, 454, "Throttling failure: Daily message quota exceeded.");
+	charge = malloc(sizeof *charge);
+	if (charge == NULL)
+		return why_set(why, RC_LATER, 0, "out of memory");
+	if (!bucket_take(&a->rate, recipients, clock_mono_us())) {
+		free(charge);
+		return why_set(
+		    why, RC_LATER, 454, "Throttling failure: Maximum sending rate exceeded.");
+	}
+	*charge = (struct account_charge){ .account = a,
+		.at_ms = now_ms,
+		.minute = usage_add(&a->usage, now_ms / 60000, recipients),
+		.recipients = recipients };
+	list_add_tail(&a->owner->charges, &charge->node);
+	*out = charge;
+	return RC_OK;
+}
+
+int64_t
+account_charge_ms(const struct account_charge *charge)
+{
+	return charge->at_ms;
+}
+
+void
+account_keep(struct account_charge *charge)
+{
+	charge->stored = true;
+}
+
+void
+account_refund(struct account_charge *charge)
+{
+	struct account *a = charge->account;
+
+	bucket_refund(&a->rate, charge->recipients);
+	usage_remove(&a->usage, charge->minute, charge->recipients);
+	charge_free(charge);
 }
 
 void

@@ -1,8 +1,12 @@
 /* account/account.h - accounts (tenants), their rates and quotas. Core loop only.
  *
  * An account outlives reloads of the configuration, so that its rate and its quota do. The rolling 24 hours are
- * kept in minutes and written to STATE/usage about once a second; what a crash cuts off is recovered from the
- * spool's own records at start (accounts_replay). */
+ * kept in minutes and written to STATE/usage about once a second.
+ *
+ * After a crash an account has used what its stored messages have: the file counts them, or they are found in the spool
+ * (accounts_replay). A message that was not stored is in neither. Missing are at most messages that had left the spool,
+ * of those accepted in the last second, after one that still waited for its store, or in what a power cut has taken off
+ * the end of the file, which is not synced. (And any of the last second, when the clock has been set back.) */
 #ifndef ACCOUNT_ACCOUNT_H
 #define ACCOUNT_ACCOUNT_H
 
@@ -13,10 +17,12 @@
 struct accounts;
 struct account;
 
-/* Reads STATE/usage. Blocks. */
+/* Reads STATE/usage, and writes nothing before accounts_replayed. Blocks. The workers are to be done before
+ * accounts_free; what they post then may come later. */
 MUST_CHECK enum rc accounts_new(struct loop *loop, struct worker_pool *workers,
     const char *state_directory, struct accounts **out, struct why *why);
-void accounts_free(struct accounts *accounts); /* writes what is not written yet */
+/* Writes what is not written yet. Ends all charges. */
+void accounts_free(struct accounts *accounts);
 
 /* Take over the accounts of a configuration: new ones appear, changed limits apply at once, those
  * that are gone can no longer send. */
@@ -26,6 +32,8 @@ MUST_CHECK enum rc accounts_configure(
 /* A message found in the spool at start: counted when it is younger than what STATE/usage knows. */
 void accounts_replay(
     struct accounts *accounts, const char *name, int64_t accepted_ms, unsigned recipients);
+/* There are no more of them: from now on the file may say that it knows of all. Before the first account_take. */
+void accounts_replayed(struct accounts *accounts);
 
 struct account *account_find(const struct accounts *accounts, const char *name);
 
@@ -36,10 +44,16 @@ bool account_in_production(const struct account *account);
 /* RC_DENY with 554 when the account may not send (paused, or gone from the configuration). */
 MUST_CHECK enum rc account_may_send(const struct account *account, struct why *why);
 
-/* Count recipients against rate and quota: all or nothing. RC_LATER with SES's 454 texts. */
-MUST_CHECK enum rc account_take(struct account *account, unsigned recipients, struct why *why);
-/* The message was not accepted after all. */
-void account_refund(struct account *account, unsigned recipients);
+struct account_charge;
+
+/* Count recipients against rate and quota: all or nothing. RC_LATER with SES's 454 texts. The charge ends with one of
+ * account_keep and account_refund. */
+MUST_CHECK enum rc account_take(
+    struct account *account, unsigned recipients, struct account_charge **charge, struct why *why);
+/* When that was: accepted_ms of the message, by which accounts_replay tells whether the file has it. */
+int64_t account_charge_ms(const struct account_charge *charge);
+void account_keep(struct account_charge *charge);   /* the message is stored */
+void account_refund(struct account_charge *charge); /* it was not accepted after all */
 
 struct account_usage {
 	double send_rate, send_burst;

@@ -29,7 +29,7 @@ usage_sum(struct usage *usage, int64_t minute)
 	return usage->sum;
 }
 
-void
+int64_t
 usage_add(struct usage *usage, int64_t minute, uint32_t recipients)
 {
 	advance(usage, minute);
@@ -37,20 +37,18 @@ usage_add(struct usage *usage, int64_t minute, uint32_t recipients)
 		minute = usage->minute;
 	usage->count[minute % USAGE_MINUTES] += recipients;
 	usage->sum += recipients;
+	return minute;
 }
 
 void
 usage_remove(struct usage *usage, int64_t minute, uint32_t recipients)
 {
-	advance(usage, minute);
-	/* They were counted a moment ago, but the minute may have changed since. */
-	for (int64_t m = usage->minute;
-	     recipients > 0 && m >= 0 && m > usage->minute - USAGE_MINUTES; m--) {
-		uint32_t *slot = &usage->count[m % USAGE_MINUTES];
-		uint32_t part = recipients < *slot ? recipients : *slot;
+	uint32_t *slot = &usage->count[minute % USAGE_MINUTES];
 
-		*slot -= part;
-		usage->sum -= part;
-		recipients -= part;
-	}
+	if (minute > usage->minute || usage->minute - minute >= USAGE_MINUTES)
+		return;
+	if (recipients > *slot)
+		recipients = *slot;
+	*slot -= recipients;
+	usage->sum -= recipients;
 }

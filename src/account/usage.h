@@ -14,11 +14,12 @@ struct usage {
 	uint32_t count[USAGE_MINUTES];
 };
 
-/* The recipients of the 24 hours up to `minute`. A clock that goes back counts into the newest minute, so
- * that nothing is forgotten; one that jumps ahead by more than a day empties the ring. */
+/* The recipients of the 24 hours up to `minute`. A minute that is long over counts as the newest, so that nothing is
+ * forgotten when the clock goes back; a clock that jumps ahead by more than a day empties the ring. */
 int64_t usage_sum(struct usage *usage, int64_t minute);
-void usage_add(struct usage *usage, int64_t minute, uint32_t recipients);
-/* The last ones that were counted. */
+/* Returns the minute they are in. */
+int64_t usage_add(struct usage *usage, int64_t minute, uint32_t recipients);
+/* From where usage_add has put them; nothing happens when that is over. */
 void usage_remove(struct usage *usage, int64_t minute, uint32_t recipients);
 
 #endif

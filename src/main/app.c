@@ -672,6 +672,7 @@ on_replay_step(void *arg)
 	    (unsigned long long)report.digests, (unsigned long long)report.poisoned,
 	    (long long)report.took_ms);
 	app->replayed = true;
+	accounts_replayed(app->accounts);
 	rc = app->draining ? RC_OK : open_doors(app, &why);
 	if (rc != RC_OK) {
 		cannot_start(app, rc, &why);

@@ -268,8 +268,8 @@ compose(struct submit *submit, struct submission *s, const struct config_set *se
 	enum rc rc = m != NULL ? RC_OK : RC_LATER;
 
 	crypto_random(random, sizeof random);
-	message_id_make(message_id_region_prefix(span_of(submit->config->region)), clock_wall_ms(),
-	    random, &s->id);
+	message_id_make(message_id_region_prefix(span_of(submit->config->region)),
+	    account_charge_ms(s->charge), random, &s->id);
 	if (rc == RC_OK)
 		rc = new_header(submit, s, identity, ses, &header);
 	if (rc == RC_OK)

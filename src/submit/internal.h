@@ -20,7 +20,7 @@ struct submit {
 MUST_CHECK enum rc check_content(
     struct submission *s, const struct config *config, struct why *why);
 
-/* policy.c: on the core. Fills submission->ses, charged; *set and *identity are the ones in force (set may be NULL). */
+/* policy.c: on the core. Fills submission->ses, charge; *set and *identity are the ones in force (set may be NULL). */
 MUST_CHECK enum rc policy_apply(struct submit *submit, struct submission *s,
     const struct config_set **set, const struct identity **identity, struct why *why);
 

@@ -92,9 +92,11 @@ finish(struct submission *s, enum rc rc)
 	struct submit *submit = s->submit;
 
 	s->rc = rc;
-	if (rc != RC_OK) {
-		if (s->charged != NULL)
-			account_refund(s->charged, (unsigned)s->recipient_count);
+	if (rc == RC_OK) {
+		account_keep(s->charge);
+	} else {
+		if (s->charge != NULL)
+			account_refund(s->charge);
 		if (s->file_name[0] != '\0')
 			spool_large_discard(submit->options.spool, s->file_name);
 	}

@@ -1,6 +1,6 @@
 /* submit/policy.c - may this account send this message as these identities now? Core loop only.
  *
- * Nothing is counted before everything else has passed; what was counted is named in submission->charged, so that it can
+ * Nothing is counted before everything else has passed; what was counted is named in submission->charge, so that it can
  * be given back when the message is not stored after all. */
 #include "config.h"
 
@@ -209,8 +209,6 @@ policy_apply(struct submit *submit, struct submission *s, const struct config_se
 	if (rc == RC_OK)
 		rc = spool_accepts(submit->options.spool, why);
 	if (rc == RC_OK)
-		rc = account_take(account, (unsigned)s->recipient_count, why);
-	if (rc == RC_OK)
-		s->charged = account;
+		rc = account_take(account, (unsigned)s->recipient_count, &s->charge, why);
 	return rc;
 }

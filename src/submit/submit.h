@@ -82,7 +82,7 @@ struct submission {
 	struct header header;
 	struct ses_headers ses;
 	struct message *message;
-	struct account *charged;
+	struct account_charge *charge;
 	struct sign_key *key;
 	char *original_message_id;
 };

@@ -5,16 +5,17 @@ tests_sim_sim_SOURCES = tests/sim/sim.c tests/sim/sim.h tests/sim/world.c tests/
 	tests/sim/sim_conn.c tests/sim/sim_dns.c tests/sim/sim_disk.c
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 tests_sim_sim_LDADD = $(L_SUBMIT)
-tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=account_refund,--wrap=account_take,--wrap=bounce_make \
-	-Wl,--wrap=crypto_random,--wrap=event_recipient,--wrap=event_send,--wrap=log_line \
-	-Wl,--wrap=log_line_fields,--wrap=renameat,--wrap=unlinkat \
+tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=account_keep,--wrap=account_refund,--wrap=account_take \
+	-Wl,--wrap=bounce_make,--wrap=crypto_random,--wrap=event_recipient,--wrap=event_send \
+	-Wl,--wrap=fsutil_publish,--wrap=fsutil_write_all,--wrap=log_line,--wrap=log_line_fields \
+	-Wl,--wrap=renameat,--wrap=unlinkat \
 	-Wl,--wrap=spool_append_done,--wrap=spool_append_message,--wrap=spool_append_state
 TESTS += tests/sim/check.sh
 EXTRA_DIST += tests/sim/check.sh tests/sim/mutants.sh tests/sim/mutants tests/sim/README.md
 
-# The long run: make sim SEEDS=10000 SIM_FLAGS="--seed 1 --without disk".
+# The long run: make sim SEEDS=10000 SIM_FLAGS="--without power".
 SEEDS = 1000
-SIM_FLAGS = --without disk
+SIM_FLAGS =
 .PHONY: sim
 sim: tests/sim/sim
 	tests/sim/sim --fresh $(SEEDS) --keep-going --shrink $(SIM_FLAGS)

@@ -17,12 +17,9 @@
 #include "bounce/bounce.h"
 #include "event/event.h"
 #include "spool/spool.h"
+#include "util/fsutil.h"
 #include "util/log.h"
 #include "wire/command.h"
-
-enum {
-	FORGET_MS = 2100 /* the usage file may miss that much at a crash */
-};
 
 /* ------------------------------------------------------------------ plan ---------------------- */
 
@@ -299,9 +296,12 @@ model_reported(unsigned n, unsigned i)
 
 /* ------------------------------------------------------------------ lives --------------------- */
 
+static void leave_counts(bool orderly);
+
 void
 model_new_life(void)
 {
+	sim->counted = false;
 	for (unsigned a = 0; a < SIM_ACCOUNTS; a++) {
 		const struct sim_account *p = &sim->plan.accounts[a];
 
@@ -322,7 +322,7 @@ model_no_submissions(void)
 
 /* Of an orderly stop, too: its commits have come, and what was not durable by then never will be. */
 void
-model_crashed(void)
+model_crashed(bool orderly)
 {
 	for (unsigned n = 0; n < sim->submitted; n++) {
 		struct sim_message *m = &sim->messages[n];
@@ -342,9 +342,7 @@ model_crashed(void)
 			r->bounced = false;
 		}
 	}
-	for (unsigned k = 0; k < sim->take_count; k++)
-		if (sim->takes[k].at_ms > sim->mono_us / 1000 - FORGET_MS)
-			sim->takes[k].doubtful = true;
+	leave_counts(orderly);
 }
 
 void
@@ -578,6 +576,8 @@ __wrap_spool_append_done(
 	return rc;
 }
 
+static void name_take(const struct message *message);
+
 /* The interface says it may refuse at any time; then the message was not accepted, and a report waits. */
 enum rc __real_spool_append_message(struct spool *spool, struct spool_entry *entry,
     struct message *message, spool_callback *callback, void *arg, struct why *why);
@@ -588,6 +588,7 @@ enum rc
 __wrap_spool_append_message(struct spool *spool, struct spool_entry *entry, struct message *message,
     spool_callback *callback, void *arg, struct why *why)
 {
+	name_take(message);
 	if (sim_has(FAULT_FULL) && !sim->healed && sim_chance(20))
 		return why_set(why, RC_LATER, 452, "4.3.1 Insufficient system storage");
 	return __real_spool_append_message(spool, entry, message, callback, arg, why);
@@ -623,10 +624,14 @@ __wrap_bounce_make(const struct config *config, const struct message *message,
 
 /* ------------------------------------------------------------------ limits -------------------- */
 
-enum rc __real_account_take(struct account *account, unsigned recipients, struct why *why);
-enum rc __wrap_account_take(struct account *account, unsigned recipients, struct why *why);
-void __real_account_refund(struct account *account, unsigned recipients);
-void __wrap_account_refund(struct account *account, unsigned recipients);
+enum rc __real_account_take(
+    struct account *account, unsigned recipients, struct account_charge **charge, struct why *why);
+enum rc __wrap_account_take(
+    struct account *account, unsigned recipients, struct account_charge **charge, struct why *why);
+void __real_account_keep(struct account_charge *charge);
+void __wrap_account_keep(struct account_charge *charge);
+void __real_account_refund(struct account_charge *charge);
+void __wrap_account_refund(struct account_charge *charge);
 
 static unsigned
 account_index(const struct account *account)
@@ -643,22 +648,32 @@ full(unsigned a)
 }
 
 static int64_t
-minute_of(int64_t mono_ms)
+wall_ms(int64_t mono_ms)
 {
-	return (mono_ms + (sim->wall_us - sim->mono_us) / 1000) / 60000;
+	return mono_ms + (sim->wall_us - sim->mono_us) / 1000;
 }
 
 /* What the daemon has counted in its window of a day. */
 static int64_t
-counted(unsigned a, bool with_doubtful)
+counted(unsigned a)
 {
-	int64_t sum = 0, now = minute_of(sim->mono_us / 1000);
+	int64_t sum = 0, now = wall_ms(sim->mono_us / 1000) / 60000;
 
 	for (unsigned k = 0; k < sim->take_count; k++)
-		if (sim->takes[k].account == a && (with_doubtful || !sim->takes[k].doubtful) &&
-		    minute_of(sim->takes[k].at_ms) > now - 1440)
+		if (sim->takes[k].account == a && sim->takes[k].state != TAKE_GONE &&
+		    wall_ms(sim->takes[k].at_ms) / 60000 > now - 1440)
 			sum += sim->takes[k].recipients;
 	return sum;
+}
+
+void
+model_check_count(const char *account, int64_t sent_24h)
+{
+	unsigned a = (unsigned)(account[1] - '0');
+
+	if (sent_24h != counted(a))
+		sim_fail("account %u has used %lld of its quota, and counts %lld", a,
+		    (long long)counted(a), (long long)sent_24h);
 }
 
 static void
@@ -685,43 +700,167 @@ check_rate(unsigned a, unsigned recipients, bool taken, bool refused)
 }
 
 enum rc
-__wrap_account_take(struct account *account, unsigned recipients, struct why *why)
+__wrap_account_take(
+    struct account *account, unsigned recipients, struct account_charge **charge, struct why *why)
 {
-	enum rc rc = __real_account_take(account, recipients, why);
+	enum rc rc = __real_account_take(account, recipients, charge, why);
 	unsigned a = account_index(account);
-	int64_t quota = sim->plan.accounts[a].quota;
+	int64_t quota = sim->plan.accounts[a].quota, now_ms = sim->mono_us / 1000;
 	bool by_quota = rc != RC_OK && strstr(why->text, "quota") != NULL;
 
 	check_rate(a, recipients, rc == RC_OK, rc != RC_OK && !by_quota);
-	if (by_quota && (quota == 0 || counted(a, true) + recipients <= quota))
+	if (by_quota && (quota == 0 || counted(a) + recipients <= quota))
 		sim_fail("account %u is below its quota, and refused for it", a);
-	if (rc == RC_OK && quota > 0 && counted(a, false) + recipients > quota)
+	if (rc != RC_OK)
+		return rc;
+	if (quota > 0 && counted(a) + recipients > quota)
 		sim_fail("account %u takes %u recipients beyond its quota", a, recipients);
-	if (rc == RC_OK)
-		sim->outstanding[a] += recipients;
-	if (rc == RC_OK && sim->take_count < SIM_TAKES)
-		sim->takes[sim->take_count++] = (struct sim_take){ .account = (uint8_t)a,
-			.recipients = (uint8_t)recipients,
-			.at_ms = sim->mono_us / 1000 };
-	return rc;
+	sim->outstanding[a] += recipients;
+	if (sim->take_count == SIM_TAKES)
+		sim_fail("too many submissions for the simulation");
+	sim->takes[sim->take_count++] = (struct sim_take){ .account = (uint8_t)a,
+		.recipients = (uint8_t)recipients,
+		.charge = *charge,
+		.at_ms = now_ms,
+		.known_ms = now_ms };
+	return RC_OK;
+}
+
+/* The newest of that address: older ones are settled, and their memory was given back. */
+static struct sim_take *
+settle(const struct account_charge *charge, enum take_state state)
+{
+	struct sim_take *take = &sim->takes[sim->take_count];
+
+	do {
+		if (take-- == sim->takes)
+			sim_fail("a charge is settled that never was");
+	} while (take->charge != charge);
+	if (take->state != TAKE_OPEN)
+		sim_fail("account %u settles a charge twice", take->account);
+	take->state = (uint8_t)state;
+	take->settled_ms = sim->mono_us / 1000;
+	return take;
 }
 
 void
-__wrap_account_refund(struct account *account, unsigned recipients)
+__wrap_account_keep(struct account_charge *charge)
 {
-	unsigned a = account_index(account);
+	(void)settle(charge, TAKE_KEPT);
+	__real_account_keep(charge);
+}
 
-	__real_account_refund(account, recipients);
-	sim->outstanding[a] -= recipients;
-	sim->level[a] += recipients;
+void
+__wrap_account_refund(struct account_charge *charge)
+{
+	const struct sim_take *take = settle(charge, TAKE_GONE);
+	unsigned a = take->account;
+
+	__real_account_refund(charge);
+	sim->outstanding[a] -= take->recipients;
+	sim->level[a] += take->recipients;
 	if (sim->level[a] > full(a))
 		sim->level[a] = full(a);
-	for (unsigned k = sim->take_count; k > 0; k--)
-		if (sim->takes[k - 1].account == a && sim->takes[k - 1].recipients == recipients) {
-			sim->takes[k - 1].recipients = 0;
-			return;
-		}
-	sim_fail("account %u gets back what it never gave", a);
+}
+
+/* The message that was just charged for goes to the spool. */
+static void
+name_take(const struct message *message)
+{
+	struct sim_take *take = &sim->takes[sim->take_count];
+
+	if (message->notice)
+		return;
+	if (take-- == sim->takes || take->state != TAKE_OPEN ||
+	    take->recipients != message->recipient_count ||
+	    wall_ms(take->at_ms) != message->accepted_ms)
+		sim_fail("a message goes to the spool that was not charged for");
+	take->id = message->id;
+}
+
+/* ------------------------------------------------------------------ counts over a crash ------- */
+
+/* The file is up to date but for the last second, and what came behind a message that waited for its store then. */
+static void
+leave_counts(bool orderly)
+{
+	int64_t now_ms = sim->mono_us / 1000, waiting_ms = INT64_MAX;
+	int64_t flush_ms = now_ms <= sim->stall_end_ms + FLUSH_MS ? sim->stall_ms : now_ms;
+	int64_t from_ms = orderly ? now_ms : flush_ms - FLUSH_MS - 1;
+
+	for (unsigned k = 0; k < sim->take_count; k++) {
+		const struct sim_take *t = &sim->takes[k];
+
+		if ((t->state == TAKE_OPEN || t->settled_ms > from_ms) && t->at_ms < waiting_ms)
+			waiting_ms = t->at_ms;
+	}
+	for (unsigned k = 0; k < sim->take_count; k++) {
+		struct sim_take *t = &sim->takes[k];
+
+		if (sim->counted) /* otherwise the crash came in the replay: nothing has changed */
+			t->may_forget =
+			    sim->usage_torn || t->known_ms > from_ms || t->at_ms >= waiting_ms;
+		t->charge = NULL;
+		t->told = false;
+	}
+}
+
+/* Up to the last mark in the file, nothing that replay tells counts. */
+void
+model_usage_found(const char *path)
+{
+	struct buf text = BUF_EMPTY;
+	struct why why = WHY_EMPTY;
+	struct span rest, line;
+	long long mark_ms;
+	char copy[64];
+
+	sim->usage_mark_ms = 0;
+	if (fsutil_read_file(path, 1 << 24, &text, &why) == RC_OK)
+		for (rest = buf_span(&text); span_next(&rest, '\n', &line) && rest.p != NULL;)
+			if (span_copy(line, copy, sizeof copy) &&
+			    sscanf(copy, "flushed %lld", &mark_ms) == 1)
+				sim->usage_mark_ms = mark_ms;
+	buf_free(&text);
+}
+
+void
+model_count_replayed(const struct message_id *id)
+{
+	for (unsigned k = 0; k < sim->take_count; k++)
+		if (same_id(&sim->takes[k].id, id))
+			sim->takes[k].told = true;
+}
+
+/* A message that is stored counts, and no other: whether it was answered or not. Gone from the spool, and not in the
+ * file yet: forgotten. */
+static void
+count_again(struct sim_take *t)
+{
+	bool in_file = wall_ms(t->at_ms) <= sim->usage_mark_ms;
+
+	if (t->state == TAKE_OPEN)
+		t->state = t->told ? TAKE_KEPT : TAKE_GONE;
+	else if (t->state == TAKE_GONE && t->told && !in_file)
+		t->state = TAKE_KEPT; /* refused, and yet on the disk: what lives counts */
+	if (t->state == TAKE_GONE)
+		return;
+	t->known_ms = sim->mono_us / 1000;
+	if (in_file || t->told)
+		return;
+	if (!t->may_forget)
+		sim_fail("account %u: the usage file should have the recipients of %lld",
+		    t->account, (long long)wall_ms(t->at_ms));
+	t->state = TAKE_GONE;
+	sim->forgotten++;
+}
+
+void
+model_counts(void)
+{
+	for (unsigned k = 0; k < sim->take_count; k++)
+		count_again(&sim->takes[k]);
+	sim->counted = true;
 }
 
 /* ------------------------------------------------------------------ randomness and log -------- */

@@ -39,14 +39,14 @@ mkdir -p "$work/source" "$work/build"
 make -C "$work/build" tests/sim/sim >"$work/log" 2>&1 || { tail -n 20 "$work/log"; exit 1; }
 
 [ $# -gt 0 ] || set -- "$top"/tests/sim/mutants/*.patch
-run() { "$work/build/tests/sim/sim" --seed 1 --count "$seeds" --seconds "$seconds" --without disk; }
+run() { "$work/build/tests/sim/sim" --seed 1 --count "$seeds" --seconds "$seconds"; }
 
 missed=0
 printf '%-26s %-16s %s\n' MUTANT FOUND "WHAT THE SIMULATION SAYS"
 for name in "$@"; do
 	name=$(basename "$name" .patch)
 	patch=$top/tests/sim/mutants/$name.patch
-	if ! patch -p1 -s -f -d "$work/source" <"$patch" >"$work/log" 2>&1; then
+	if ! patch -p1 -s -f --fuzz=0 -d "$work/source" <"$patch" >"$work/log" 2>&1; then
 		printf '%-26s %s\n' "$name" "the patch does not apply any more"
 		missed=$((missed + 1))
 		(cd "$top" && tar -cf - src) | tar -xf - -C "$work/source"

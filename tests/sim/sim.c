@@ -180,7 +180,7 @@ run_seed(const struct sim_options *options)
 			return true;
 		/* One more start over what the last life left: what is done stays done. */
 		sim->verifying = code == LIFE_OVER;
-		model_crashed();
+		model_crashed(code != LIFE_CRASHED);
 		sim->life++;
 		down_us = sim_between(10, 600000) * 1000;
 		sim->mono_us += down_us;
@@ -267,7 +267,7 @@ shrink(struct sim_options options)
 
 struct totals {
 	uint64_t seeds, failed, messages, accepted, refused, store_failed, receipts, repeats,
-	    bounces, crashes, resurrected, lives;
+	    bounces, crashes, resurrected, forgotten, lives;
 };
 
 static void
@@ -282,6 +282,7 @@ add_totals(struct totals *t)
 	t->bounces += sim->bounces;
 	t->crashes += sim->crashes;
 	t->resurrected += sim->resurrected;
+	t->forgotten += sim->forgotten;
 	t->lives += sim->life + 1;
 }
 
@@ -289,11 +290,13 @@ static void
 print_totals(const struct totals *t, time_t took_s)
 {
 	(void)printf("%" PRIu64 " seeds, %" PRIu64 " failed, %" PRIu64 " messages (%" PRIu64
-		     " accepted, %" PRIu64 " refused, %" PRIu64 " not stored), %" PRIu64
-		     " receipts (%" PRIu64 " repeated, %" PRIu64 " of unanswered mail), %" PRIu64
-		     " bounces, %" PRIu64 " lives, %" PRIu64 " crashes, %lld s\n",
-	    t->seeds, t->failed, t->messages, t->accepted, t->refused, t->store_failed, t->receipts,
-	    t->repeats, t->resurrected, t->bounces, t->lives, t->crashes, (long long)took_s);
+		     " accepted, %" PRIu64 " refused, %" PRIu64 " not stored, %" PRIu64
+		     " forgotten by a quota), %" PRIu64 " receipts (%" PRIu64 " repeated, %" PRIu64
+		     " of unanswered mail), %" PRIu64 " bounces, %" PRIu64 " lives, %" PRIu64
+		     " crashes, %lld s\n",
+	    t->seeds, t->failed, t->messages, t->accepted, t->refused, t->store_failed,
+	    t->forgotten, t->receipts, t->repeats, t->resurrected, t->bounces, t->lives, t->crashes,
+	    (long long)took_s);
 }
 
 /* ------------------------------------------------------------------ options ------------------- */

@@ -30,7 +30,8 @@ enum {
 	SIM_TRACE_LINES = 64,
 	SIM_TRACE_LEN = 360,
 	SIM_LOOPS = 3,
-	SIM_MAX_AGE_S = 14 * 3600
+	SIM_MAX_AGE_S = 14 * 3600,
+	FLUSH_MS = 1000 /* the usage file is behind by so much */
 };
 
 /* What may go wrong; `--without` takes names off, shrinking does the same. */
@@ -144,11 +145,22 @@ struct sim_report {
 	uint8_t outcome;    /* 0: none yet, 1: delivered, 2: given up */
 };
 
+/* Recipients that an account was charged for, and whether the daemon counts them. */
+enum take_state {
+	TAKE_OPEN, /* its message has no answer yet */
+	TAKE_KEPT,
+	TAKE_GONE /* given back, or of a message that was never stored; or a crash took it (`forgotten`) */
+};
+
 struct sim_take {
 	uint8_t account;
 	uint8_t recipients;
-	bool doubtful; /* a crash may have made the daemon forget it */
-	int64_t at_ms;
+	uint8_t state;
+	bool told;	 /* by this life's replay */
+	bool may_forget; /* the usage file need not have it, were the message gone from the spool */
+	struct message_id id;
+	const void *charge;
+	int64_t at_ms, known_ms, settled_ms; /* known: to this life */
 };
 
 struct sim {
@@ -175,10 +187,14 @@ struct sim {
 	int64_t outstanding[SIM_ACCOUNTS]; /* charged for submissions without an answer yet */
 	struct sim_take takes[SIM_TAKES];
 	unsigned take_count;
+	int64_t usage_mark_ms; /* of the usage file, as this life has found it; wall clock */
+	int64_t stall_ms, stall_end_ms; /* nothing happened while the disk did not answer */
+	bool counted;			/* the replay is over */
+	bool usage_torn; /* its last write has failed, or a power cut took the end of it */
 
 	/* Figures. */
 	uint64_t accepted, refused, failed, receipts, repeats, bounces, crashes, attempts, syncs,
-	    resurrected;
+	    resurrected, forgotten;
 };
 extern struct sim *sim;
 
@@ -212,7 +228,11 @@ void sim_crash(bool power) __attribute__((noreturn));
 /* ---- model.c ---- */
 void model_plan(void);
 void model_new_life(void);
-void model_crashed(void);
+void model_crashed(bool orderly);
+void model_usage_found(const char *path);
+void model_count_replayed(const struct message_id *id);
+void model_counts(void); /* after the replay */
+void model_check_count(const char *account, int64_t sent_24h);
 void model_submit(unsigned n);
 void model_answer(unsigned n, enum rc rc, int code, const char *text, const struct message_id *id);
 void model_no_submissions(void); /* none is under way: nothing may be charged for one */

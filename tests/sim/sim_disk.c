@@ -5,7 +5,8 @@
  * 512 bytes, and a tail of the directory's changes is undone (file systems keep their order). A failed sync marks what
  * it should have written: no later sync saves that, as Linux has it.
  *
- * renameat and unlinkat come here by the linker's --wrap: the spool calls them directly. */
+ * renameat and unlinkat come here by the linker's --wrap: the spool calls them directly. So do the writes of the usage
+ * file, which is not synced but when it is written anew: a power cut takes any part of its end. */
 #include "config.h"
 
 #include "sim.h"
@@ -17,11 +18,14 @@
 #include <unistd.h>
 
 #include "spool/spool.h"
+#include "util/fsutil.h"
 
 int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __real_unlinkat(int dir, const char *name, int flags);
 int __wrap_unlinkat(int dir, const char *name, int flags);
+
+#define USAGE "state/usage"
 
 enum {
 	SECTOR = 512,
@@ -51,6 +55,15 @@ static struct change *changes;
 static unsigned saved_count;
 static uint64_t crash_at;
 static bool crash_power;
+static off_t usage_synced;
+
+static off_t
+usage_size(void)
+{
+	struct stat st;
+
+	return stat(USAGE, &st) == 0 ? st.st_size : 0;
+}
 
 static void
 maybe_crash(void)
@@ -64,6 +77,7 @@ maybe_crash(void)
 void
 disk_new_life(void)
 {
+	usage_synced = usage_size();
 	crash_at = 0;
 	sim->disk_ops = 0;
 	if (sim->life + 1 >= sim->plan.lives || sim->healed ||
@@ -153,6 +167,23 @@ disk_pwritev(int fd, const struct iovec *iov, int count, off_t at)
 	return done;
 }
 
+/* A sync that takes its time. In the daemon a thread waits for it; here everything does, the usage file, too. */
+static void
+stall(void)
+{
+	int64_t now_ms = sim->mono_us / 1000, ms;
+
+	if (!sim_has(FAULT_DISK) || sim->healed || !sim_chance(20))
+		return;
+	ms = sim_between(1, 5000);
+	sim_trace("disk: sync takes %lld ms", (long long)ms);
+	if (now_ms > sim->stall_end_ms + FLUSH_MS)
+		sim->stall_ms = now_ms;
+	sim->mono_us += ms * 1000;
+	sim->wall_us += ms * 1000;
+	sim->stall_end_ms = now_ms + ms;
+}
+
 static int
 disk_fdatasync(int fd)
 {
@@ -160,6 +191,7 @@ disk_fdatasync(int fd)
 	bool failed;
 
 	maybe_crash();
+	stall();
 	if (fstat(fd, &st) != 0)
 		abort();
 	failed = fails();
@@ -317,6 +349,79 @@ undo_change(const struct change *c)
 		sim_trace("power cut: %s is not put back", name);
 }
 
+/* ------------------------------------------------------------------ the usage file ------------ */
+
+enum rc __real_fsutil_write_all(int fd, const void *bytes, size_t len, struct why *why);
+enum rc __wrap_fsutil_write_all(int fd, const void *bytes, size_t len, struct why *why);
+enum rc __real_fsutil_publish(
+    const char *dir, const char *name, struct span bytes, mode_t mode, struct why *why);
+enum rc __wrap_fsutil_publish(
+    const char *dir, const char *name, struct span bytes, mode_t mode, struct why *why);
+
+static bool
+is_usage(int fd)
+{
+	struct stat st, usage;
+
+	return stat(USAGE, &usage) == 0 && fstat(fd, &st) == 0 && st.st_ino == usage.st_ino;
+}
+
+enum rc
+__wrap_fsutil_write_all(int fd, const void *bytes, size_t len, struct why *why)
+{
+	bool failed;
+	enum rc rc;
+
+	if (!is_usage(fd))
+		return __real_fsutil_write_all(fd, bytes, len, why);
+	maybe_crash();
+	failed = fails();
+	if (failed)
+		len = sim_below((unsigned)len);
+	rc = __real_fsutil_write_all(fd, bytes, len, why);
+	if (failed) {
+		sim_trace("disk: write of the usage file fails after %zu bytes", len);
+		rc = why_errno(why, ENOSPC, "write");
+	}
+	sim->usage_torn = rc != RC_OK;
+	maybe_crash();
+	return rc;
+}
+
+enum rc
+__wrap_fsutil_publish(
+    const char *dir, const char *name, struct span bytes, mode_t mode, struct why *why)
+{
+	enum rc rc;
+
+	maybe_crash();
+	if (fails()) {
+		sim_trace("disk: the usage file is not written anew");
+		rc = why_errno(why, ENOSPC, "%s", name);
+	} else {
+		rc = __real_fsutil_publish(dir, name, bytes, mode, why);
+	}
+	sim->usage_torn = rc != RC_OK;
+	if (rc == RC_OK)
+		usage_synced = usage_size();
+	maybe_crash();
+	return rc;
+}
+
+static void
+cut_usage(void)
+{
+	off_t size = usage_size(), left = sim_between(usage_synced, size);
+
+	if (left == size)
+		return;
+	sim_trace("power cut: %lld bytes of the usage file are left of %lld", (long long)left,
+	    (long long)size);
+	sim->usage_torn = true;
+	if (truncate(USAGE, left) != 0)
+		abort();
+}
+
 /* ------------------------------------------------------------------ the crash ----------------- */
 
 void
@@ -335,6 +440,8 @@ disk_crash(bool power)
 		undo_change(c);
 	for (const struct write *w = writes; w != NULL; w = w->next)
 		undo_write(w);
+	if (sim_chance(500))
+		cut_usage();
 }
 
 const struct disk_ops sim_disk = { disk_pwritev, disk_fdatasync, disk_sync_dir };

@@ -155,6 +155,7 @@ on_replayed(void *arg, const struct message *envelope)
 		return;
 	accounts_replay(world.accounts, envelope->account, envelope->accepted_ms,
 	    (unsigned)envelope->recipient_count);
+	model_count_replayed(&envelope->id);
 }
 
 static void
@@ -177,6 +178,7 @@ make_parts(void)
 	must(identities_new(world.config, &world.identities, &why), "identities", &why);
 	must(keyring_new(world.config, &world.keys, &why), "keys", &why);
 	must(spool_open(&spool, world.core, world.workers, &world.spool, &why), "spool", &why);
+	model_usage_found("state/usage");
 	must(accounts_new(world.core, world.workers, "state", &world.accounts, &why), "accounts",
 	    &why);
 	must(accounts_configure(world.accounts, world.config, &why), "accounts", &why);
@@ -344,12 +346,26 @@ check_message(unsigned n)
 }
 
 static void
+check_counts(void)
+{
+	struct account_usage usage;
+
+	for (struct account *a = accounts_next(world.accounts, NULL); a != NULL;
+	     a = accounts_next(world.accounts, a)) {
+		account_usage(a, &usage);
+		model_check_count(account_name(a), usage.sent_24h);
+	}
+}
+
+static void
 audit(void)
 {
 	struct why why = WHY_EMPTY;
 
 	if (queue_audit(world.queue, &why) != RC_OK)
 		sim_fail("audit of the queue: %s", why.text);
+	if (sim->counted)
+		check_counts();
 	if (world.under_way == 0)
 		model_no_submissions();
 	for (unsigned n = 0; n < sim->submitted; n++)
@@ -505,6 +521,8 @@ start(void)
 	must(rc, "replay", &why);
 	world.replaying = false;
 	resolve_all();
+	accounts_replayed(world.accounts);
+	model_counts();
 	sim_trace("replayed: %llu segments, %llu messages, %llu live, %llu damaged",
 	    (unsigned long long)report.segments, (unsigned long long)report.messages,
 	    (unsigned long long)report.live, (unsigned long long)report.damaged);
