@@ -29,7 +29,8 @@ def parse():
     p.add_argument("--rounds", type=int, help="how often each pair is measured (default 3)")
     p.add_argument("--seconds", type=float, help="how long each load lasts (default 4)")
     p.add_argument("--only", help="scenarios, such as S1,S2 (default: all)")
-    p.add_argument("--servers", default=",".join(servers.ALL), help="default: %(default)s")
+    p.add_argument("--servers", default="postrider,postfix", help="default: %(default)s")
+    p.add_argument("--before", metavar="BUILD", help="compare with another build of postrider, not with Postfix")
     p.add_argument("--backlog", type=int, help="messages queued in S7 (default 100000, or what is taken in the time)")
     p.add_argument("--backlog-seconds", type=float, help="longest time to fill and to drain the queue of S7 (default 60)")
     p.add_argument("--work", default="/var/tmp", help="where spools and queues are: on a disk (default %(default)s)")
@@ -43,6 +44,9 @@ def parse():
     args.backlog_seconds = args.backlog_seconds or (15 if quick else 60)
     args.only = args.only.split(",") if args.only else list(scenarios.ALL)
     args.servers = args.servers.split(",")
+    if args.before:
+        servers.Before.program = os.path.join(os.path.abspath(args.before), "src/main/postriderd")
+        args.servers = ["postrider", "before"]
     for names, known in ((args.only, scenarios.ALL), (args.servers, servers.ALL)):
         unknown = [n for n in names if n not in known]
         if unknown:
@@ -161,9 +165,9 @@ def table(head, rows):
     return "\n".join(lines)
 
 
-def ratio(medians, key):
-    """postrider's figure over Postfix's, or ""."""
-    ours, theirs = (medians.get(s, {}).get(key) for s in ("postrider", "postfix"))
+def ratio(medians, other, key):
+    """postrider's figure over the other server's, or ""."""
+    ours, theirs = (medians.get(s, {}).get(key) for s in ("postrider", other))
     return f"{ours / theirs:.2f}x" if ours and theirs else ""
 
 
@@ -244,12 +248,13 @@ def print_results(report):
         rows = rows_of(results, wanted, cells)
         if rows:
             say("\n" + table(["", "server", *head], rows))
-    say("\nRatios postrider : Postfix (medians)")
+    other = next((n for n in report["versions"] if n != "postrider"), "")
+    say(f"\nRatios postrider : {other} (medians)")
     rows = []
     for scenario, servers_of in results.items():
         medians = {n: r["median"] for n, r in servers_of.items()}
-        row = [scenario, scenarios.ALL[scenario][1], ratio(medians, "healthy_per_s") or ratio(medians, "delivered_per_s"),
-               ratio(medians, "cpu_ms_per_message"), ratio(medians, "peak_mib") or ratio(medians, "kib_per_connection")]  # fmt: skip
+        row = [scenario, scenarios.ALL[scenario][1], ratio(medians, other, "healthy_per_s") or ratio(medians, other, "delivered_per_s"),
+               ratio(medians, other, "cpu_ms_per_message"), ratio(medians, other, "peak_mib") or ratio(medians, other, "kib_per_connection")]  # fmt: skip
         rows.append(row)
     say(table(["", "what", "messages/s", "CPU a message", "memory"], rows))
     say("\n" + scenarios.NOTES)

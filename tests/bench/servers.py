@@ -126,19 +126,21 @@ class Server:
 
 class Postrider(Server):
     name = "postrider"
+    program = Daemon.program
     daemon = None
 
-    @staticmethod
-    def missing():
-        return None if os.path.exists(Daemon.program) else f"{Daemon.program} is not built"
+    @classmethod
+    def missing(cls):
+        return None if os.path.exists(cls.program) else f"{cls.program} is not built"
 
-    @staticmethod
-    def version():
-        return measure.output(Daemon.program, "-V").splitlines()[0]
+    @classmethod
+    def version(cls):
+        return measure.output(cls.program, "-V").splitlines()[0]
 
     def start(self):
         setup = self.setup
         self.daemon = daemon = Daemon(self.folder)
+        daemon.program = self.program
         config = daemon.config
         for default in ("loops", "workers"):
             del config[default]
@@ -176,6 +178,12 @@ class Postrider(Server):
         if self.daemon is not None and self.daemon.process is not None:
             _end(self.daemon.process)
             self.daemon.process = None
+
+
+class Before(Postrider):
+    """Another build of postrider: has a change made it slower?"""
+
+    name = "before"
 
 
 class Postfix(Server):
@@ -308,4 +316,4 @@ class Postfix(Server):
             _end(self.milter)
 
 
-ALL = {s.name: s for s in (Postrider, Postfix)}
+ALL = {s.name: s for s in (Postrider, Before, Postfix)}
