@@ -4,6 +4,8 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 
+#include <string.h>
+
 enum {
 	PING_S = 10
 };
@@ -108,18 +110,35 @@ add_spool(const json_t *spool, struct buf *out)
 	buf_addf(out, "; %lld outcomes wait\n", number(spool, "waiting_outcomes"));
 }
 
-static void
-add_events(const json_t *events, struct buf *out)
+/* What an operator calls it; a kind that is newer than this command has its own name. */
+static const char *
+event_word(const char *kind)
 {
 	static const struct {
-		const char *name, *shown;
-	} kinds[] = { { "Send", "accepted" }, { "Reject", "rejected" }, { "Delivery", "delivered" },
-		{ "Bounce", "bounced" }, { "DeliveryDelay", "delayed" } };
+		const char *name, *word;
+	} words[] = { { "Send", "accepted" }, { "Reject", "rejected" }, { "Delivery", "delivered" },
+		{ "Bounce", "bounced" }, { "DeliveryDelay", "delayed" },
+		{ "Removed", "finished" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(words[i].name, kind) == 0)
+			return words[i].word;
+	return kind;
+}
+
+static void
+add_events(json_t *events, struct buf *out)
+{
+	const char *kind, *comma = "";
+	json_t *count;
 
 	buf_addf(out, "events    ");
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		buf_addf(out, "%s %lld %s", i > 0 ? "," : "", number(events, kinds[i].name),
-		    kinds[i].shown);
+	json_object_foreach(events, kind, count)
+	{
+		buf_addf(out, "%s %lld ", comma, (long long)json_integer_value(count));
+		format_safe(event_word(kind), out);
+		comma = ",";
+	}
 	buf_add_char(out, '\n');
 }
 
