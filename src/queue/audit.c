@@ -44,8 +44,9 @@ audit_item(const struct queue_item *item, struct sums *sums, struct why *why)
 		sums->deferred++;
 		if (item->node.next->prev != &item->node)
 			return wrong(m, "a deferred item without a time", why);
-		if (wheel_left_ms(item) < -2 * WHEEL_TICK_MS && !queue->stopping && queue->started)
-			return wrong(m, "a deferred item whose time is over", why);
+		if ((int32_t)(item->at_ms - (uint32_t)(queue->deferred.tick * WHEEL_TICK_MS)) <
+		    -WHEEL_TICK_MS)
+			return wrong(m, "a deferred item that the wheel has passed", why);
 		return RC_OK;
 	case ITEM_HELD:
 		return !m->held ? wrong(m, "an item that nothing moves on", why) : RC_OK;
