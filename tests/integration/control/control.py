@@ -21,6 +21,9 @@ import threading
 import time
 import traceback
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib.ports import free_port  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("POSTRIDER_BUILD", os.getcwd())
 DAEMON = os.path.join(BUILD, "src/main/postriderd")
@@ -42,18 +45,6 @@ def wait_for(what, condition):
             return value
         assert time.monotonic() < end, "waited in vain for " + what
         time.sleep(0.01)
-
-
-def free_port():
-    for port in random.sample(range(21000, 22000), 100):
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise AssertionError("no free port")
 
 
 class UnixConnection(http.client.HTTPConnection):

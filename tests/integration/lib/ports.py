@@ -6,6 +6,20 @@ import socket
 # Below the range from which the system gives ports to connections: one that is free now stays free.
 LOWEST, HIGHEST = 15000, 32000
 
+_taken = []
+
+
+def _take(port):
+    """For this process, until its end: no other test is given the same one between our look and our use."""
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind(f"\0postrider-test-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _taken.append(name)
+    return True
+
 
 def free_port(host="127.0.0.1"):
     """A port that is free for TCP and UDP."""
@@ -16,7 +30,8 @@ def free_port(host="127.0.0.1"):
             try:
                 tcp.bind((host, port))
                 udp.bind((host, port))
-                return port
             except OSError:
                 continue
+        if _take(port):
+            return port
     raise AssertionError("no free port")
