@@ -12,13 +12,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/crc32c.h"
 #include "util/fault.h"
 
 enum {
-	IOV_BATCH = 512
+	IOV_BATCH = 512,
+	OUTCOMES_WAIT_MS = 2 /* at most, for a message to be synced with */
 };
 
 struct batch {
@@ -31,6 +33,7 @@ struct writer {
 	int dirfd, large_dirfd;
 	const struct disk_ops *disk;
 	bool threaded, stopping, scheduled;
+	bool urgent; /* somebody waits for one of the requests */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t there;
@@ -321,6 +324,7 @@ take_all(struct writer *w)
 
 	w->first = NULL;
 	w->last = &w->first;
+	w->urgent = false;
 	return first;
 }
 
@@ -346,6 +350,25 @@ batch_new(void)
 	return batch;
 }
 
+/* Outcomes alone are not worth a sync of their own: one of a message that comes soon is theirs, too. */
+static void
+wait_for_company(struct writer *w)
+{
+	struct timespec until;
+
+	if (w->urgent || w->stopping)
+		return;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += OUTCOMES_WAIT_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	while (
+	    !w->urgent && !w->stopping && pthread_cond_timedwait(&w->there, &w->lock, &until) == 0)
+		continue;
+}
+
 static void *
 writer_main(void *arg)
 {
@@ -358,6 +381,7 @@ writer_main(void *arg)
 
 		while (w->first == NULL && !w->stopping)
 			(void)pthread_cond_wait(&w->there, &w->lock);
+		wait_for_company(w);
 		first = take_all(w);
 		if (first == NULL)
 			break;
@@ -385,6 +409,7 @@ writer_new(struct loop *core, int dirfd, int large_dirfd, const struct disk_ops 
     bool threaded, struct why *why)
 {
 	struct writer *w = calloc(1, sizeof *w);
+	pthread_condattr_t monotonic;
 	sigset_t all, before;
 	int err;
 
@@ -400,7 +425,10 @@ writer_new(struct loop *core, int dirfd, int large_dirfd, const struct disk_ops 
 	w->last = &w->first;
 	w->kick.run = on_kick;
 	(void)pthread_mutex_init(&w->lock, NULL);
-	(void)pthread_cond_init(&w->there, NULL);
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&w->there, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
 	if (!threaded)
 		return w;
 	(void)sigfillset(&all);
@@ -432,17 +460,28 @@ writer_free(struct writer *w)
 	free(w);
 }
 
+/* A message: somebody waits for 250, or it is a copy that lets a segment go. Number 0 is the probe of a disk that has
+ * failed. */
+static bool
+is_urgent(const struct spool_write *write)
+{
+	return write->kind == WRITE_RECORD &&
+	       (write->header.type == RECORD_MESSAGE || write->header.type == RECORD_LARGE ||
+		   write->header.sequence == 0);
+}
+
 void
 writer_submit(struct writer *w, struct spool_write *write)
 {
-	bool was_empty;
+	bool news, urgent = is_urgent(write);
 
 	write->next = NULL;
 	(void)pthread_mutex_lock(&w->lock);
-	was_empty = w->first == NULL;
+	news = w->first == NULL || (urgent && !w->urgent);
+	w->urgent |= urgent;
 	*w->last = write;
 	w->last = &write->next;
-	if (w->threaded && was_empty)
+	if (w->threaded && news)
 		(void)pthread_cond_signal(&w->there);
 	(void)pthread_mutex_unlock(&w->lock);
 	if (!w->threaded && !w->scheduled) {
