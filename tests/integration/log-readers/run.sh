@@ -3,7 +3,7 @@
 # logwatch have to count in it what was done.
 #
 # POSTRIDER_BUILD names the build directory (default: the current one). Exit status 77: something that is needed is
-# not installed. Uses free TCP ports from 23000 to 23999 on loopback.
+# not installed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,40 +17,12 @@ done
 "$python" -c 'import aiosmtpd' 2>/dev/null || { echo "python3-aiosmtpd is missing"; exit 77; }
 [ -x "$daemon" ] || { echo "$daemon is missing: build first, or set POSTRIDER_BUILD"; exit 1; }
 
-dir=$(mktemp -d)
-pids=
-cleanup() {
-	for pid in $pids; do
-		if kill "$pid" 2>/dev/null; then
-			wait "$pid" 2>/dev/null || :
-		fi
-	done
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
+. "$top/tests/integration/lib/scratch.sh"
 
-fail() {
-	echo "FAIL: $*" >&2
-	echo "--- the log:" >&2
-	cat "$dir/log" >&2
-	exit 1
-}
-
-# ---------------------------------------------------------------- the daemon and its sink
-
-# shellcheck disable=SC2046 # two words: the ports
-set -- $("$python" "$top/tests/integration/ports.py" 2)
-listen=$1 sink=$2
-
-# AWS's published example of a secret, and the SMTP password of it for us-east-1.
-user=AKIAIOSFODNN7EXAMPLE
-secret=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
+# The SMTP password of it for us-east-1.
 password=$(echo "$secret" | "${POSTRIDER_BUILD:-$PWD}/src/cli/postrider" credential derive)
 [ "$password" = BLBM/9hSUELfq8Gw+rU1YcBjkOxGbhT2XG763xVLGWL9 ] || { echo "credential derive: $password"; exit 1; }
 
-umask 077
-: >"$dir/log"
 cat >"$dir/conf" <<CONF
 hostname = "mail.example.com";
 state_directory = "$dir/state";

@@ -3,7 +3,7 @@
 # reloads and stops under the filter of systemd/postrider.service.
 #
 # POSTRIDER_BUILD names the build directory (default: the current one). Exit status 77: something that is needed is
-# not installed. Uses free TCP ports from 23000 to 23999 on loopback.
+# not installed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,33 +18,8 @@ done
 [ -x "$build/src/main/postriderd" ] || { echo "build first, or set POSTRIDER_BUILD"; exit 1; }
 ! grep -q __asan_init "$build/src/main/postriderd" || { echo "the sanitizer needs calls of its own"; exit 77; }
 
-dir=$(mktemp -d)
-pids=
-cleanup() {
-	for pid in $pids; do
-		if kill "$pid" 2>/dev/null; then
-			wait "$pid" 2>/dev/null || :
-		fi
-	done
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
+. "$top/tests/integration/lib/scratch.sh"
 
-fail() {
-	echo "FAIL: $*" >&2
-	echo "--- the log:" >&2
-	cat "$dir/log" >&2
-	exit 1
-}
-
-# shellcheck disable=SC2046 # two words: the ports
-set -- $("$python" "$top/tests/integration/ports.py" 2)
-listen=$1 sink=$2
-secret=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
-
-umask 077
-: >"$dir/log"
 openssl genrsa -out "$dir/key.pem" 2048 2>/dev/null
 cat >"$dir/conf" <<CONF
 hostname = "mail.example.com";
@@ -53,7 +28,7 @@ spool = { directory = "$dir/spool"; segment = "4M"; reserve = "0"; };
 control = { socket = "$dir/control.sock"; };
 log = { sink = "stderr"; };
 listeners = ( { name = "submission"; addresses = [ "127.0.0.1" ]; port = $listen; } );
-accounts = ( { name = "web"; credentials = ( { id = "AKIAIOSFODNN7EXAMPLE"; secret = "plain:$secret"; } ); } );
+accounts = ( { name = "web"; credentials = ( { id = "$user"; secret = "plain:$secret"; } ); } );
 identities = ( { name = "example.com"; account = "web"; dkim_selector = "s"; dkim_key = "$dir/key.pem"; } );
 dns = { servers = [ "127.0.0.1@9" ]; timeout = "1s"; };
 routes = ( { name = "sink"; destination = "elsewhere.example"; host = "127.0.0.1"; port = $sink;
