@@ -65,8 +65,7 @@ audit_message(const struct queue_message *m, struct sums *sums, struct why *why)
 	sums->messages++;
 	if (message_is_over(m) && m->reports == 0)
 		return wrong(m, "nothing is left to do, and it is still here", why);
-	ITEMS_FOREACH(item, m)
-	{
+	ITEMS_FOREACH (item, m) {
 		for (size_t i = 0; i < m->recipient_count; i++) {
 			if (seen[i] && item_has(item, i))
 				return wrong(m, "a recipient in two items", why);

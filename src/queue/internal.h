@@ -32,10 +32,10 @@ struct queue_item {
 	struct site *site;
 	struct queue_item *next; /* of the same message */
 	union {
-		struct list
-		    node; /* ITEM_READY: in site->ready; ITEM_DEFERRED: in queue->deferred */
-		int64_t
-		    replay_ms; /* ITEM_NEW, in replay: when it is due by the wall clock, 0: at once */
+		/* ITEM_READY: in site->ready; ITEM_DEFERRED: in queue->deferred. */
+		struct list node;
+		/* ITEM_NEW, in replay: when it is due by the wall clock, 0: at once. */
+		int64_t replay_ms;
 		unsigned work; /* ITEM_ACTIVE: of spool_work_begin */
 		struct {       /* ITEM_NEW, the first: whom to tell that the message is stored */
 			queue_callback *callback;
@@ -47,9 +47,9 @@ struct queue_item {
 		struct reason *reason; /* last outcome, or NULL */
 		struct message *hot;   /* the first, if message->is_hot: before it has a reason */
 	};
-	uint32_t
-	    at_ms; /* monotonic, modulo 2^32. ITEM_READY, ITEM_ACTIVE: since when it waits for a connection;
-			 * ITEM_DEFERRED: until when */
+	/* Monotonic, modulo 2^32. ITEM_READY, ITEM_ACTIVE: since when it waits for a connection; ITEM_DEFERRED: until
+	 * when. */
+	uint32_t at_ms;
 	uint32_t generation; /* of the configuration it was assigned its site under */
 	uint16_t attempts;
 	uint8_t state;
@@ -230,7 +230,7 @@ void queue_hold(struct queue_message *message, const char *reason);
 void item_unreadable(struct queue_item *item, const char *reason);
 void item_put_back(
     struct queue_item *item, const char *reason); /* no fault of the message: soon again */
-void reports_free(struct queue *queue);
+void reports_free(struct queue *queue);		  /* those on their way: at the end */
 
 /* site.c */
 struct site *site_for(struct queue *queue, struct span domain); /* NULL: out of memory */

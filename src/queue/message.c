@@ -38,9 +38,9 @@ item_for(struct queue_message *m, struct site *site, size_t recipient)
 
 	if (site == NULL)
 		return NULL;
-	ITEMS_FOREACH(item, m)
-	if (item->site == site && item->base == base && item->state != ITEM_ACTIVE)
-		return item;
+	ITEMS_FOREACH (item, m)
+		if (item->site == site && item->base == base && item->state != ITEM_ACTIVE)
+			return item;
 	if (m->first.state == ITEM_OVER) {
 		if (m->first.site != NULL)
 			m->first.site->items--;
@@ -183,11 +183,11 @@ item_reroute(struct queue_item *item, const struct message *message)
 	gone = item->open == 0;
 	if (gone)
 		item_end(item);
-	ITEMS_FOREACH(other, m)
-	if (other->state == ITEM_NEW) {
-		item_make_ready(other);
-		site_run_later(other->site);
-	}
+	ITEMS_FOREACH (other, m)
+		if (other->state == ITEM_NEW) {
+			item_make_ready(other);
+			site_run_later(other->site);
+		}
 	return gone;
 }
 
@@ -278,9 +278,9 @@ message_keep_hot(struct queue_message *m, struct message *message)
 
 	if (queue->hot_bytes + bytes > (uint64_t)queue->config->spool.body_budget_bytes / HOT_SHARE)
 		return;
-	ITEMS_FOREACH(item, m)
-	if (timer_is_set(&item->site->pause))
-		return; /* it will be read back when it is due */
+	ITEMS_FOREACH (item, m)
+		if (timer_is_set(&item->site->pause))
+			return; /* it will be read back when it is due */
 	queue->hot_bytes += bytes;
 	m->first.hot = message_ref(message);
 	m->is_hot = true;

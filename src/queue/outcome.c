@@ -48,15 +48,16 @@ record_state(struct queue_message *m)
 		return; /* costs a duplicate after a crash, never a message */
 	for (size_t i = 0; i < m->recipient_count; i++)
 		states[i].settled = true;
-	ITEMS_FOREACH(item, m)
-	for (size_t i = 0; i < m->recipient_count; i++)
-		if (item_has(item, i)) {
-			states[i].settled = false;
-			states[i].held = m->held;
-			states[i].attempts = item->attempts;
-			states[i].due_ms =
-			    item->state == ITEM_DEFERRED ? wall_ms + wheel_left_ms(item) : wall_ms;
-		}
+	ITEMS_FOREACH (item, m)
+		for (size_t i = 0; i < m->recipient_count; i++)
+			if (item_has(item, i)) {
+				states[i].settled = false;
+				states[i].held = m->held;
+				states[i].attempts = item->attempts;
+				states[i].due_ms = item->state == ITEM_DEFERRED
+						       ? wall_ms + wheel_left_ms(item)
+						       : wall_ms;
+			}
 	state_encode(states, m->recipient_count, &bytes);
 	if (!bytes.failed)
 		(void)!spool_append_state(
@@ -74,8 +75,7 @@ queue_hold(struct queue_message *m, const char *reason)
 	if (!m->held)
 		message_queue(m)->held++;
 	m->held = true;
-	ITEMS_FOREACH(item, m)
-	{
+	ITEMS_FOREACH (item, m) {
 		item_set_reason(item, reason);
 		if (item->state != ITEM_ACTIVE)
 			item_hold(item);
@@ -90,8 +90,7 @@ queue_release(struct queue_message *m)
 		return queue_retry(m, SPAN_EMPTY);
 	m->held = false;
 	message_queue(m)->held--;
-	ITEMS_FOREACH(item, m)
-	{
+	ITEMS_FOREACH (item, m) {
 		if (item->state != ITEM_HELD)
 			continue;
 		timer_cancel(&item->site->pause);

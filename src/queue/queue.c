@@ -28,11 +28,11 @@ on_committed(void *arg, enum rc rc, const struct why *why)
 	}
 	message_queue(m)->message_count++;
 	callback(callback_arg, RC_OK, m->entry.sequence, why);
-	ITEMS_FOREACH(item, m)
-	item_make_ready(item);
+	ITEMS_FOREACH (item, m)
+		item_make_ready(item);
 	/* The message stays: an attempt ends later, never from inside. */
-	ITEMS_FOREACH(item, m)
-	site_run(item->site);
+	ITEMS_FOREACH (item, m)
+		site_run(item->site);
 }
 
 enum rc
@@ -93,16 +93,16 @@ on_replay_state(void *arg, struct spool_entry *entry, struct span bytes)
 		    (unsigned long long)entry->sequence);
 		return;
 	}
-	ITEMS_FOREACH(item, m)
-	for (size_t i = 0; i < m->recipient_count; i++) {
-		if (!item_has(item, i))
-			continue;
-		m->held |= states[i].held;
-		if (states[i].settled)
-			item_remove(item, i);
-		item->attempts = states[i].attempts;
-		item->replay_ms = states[i].due_ms;
-	}
+	ITEMS_FOREACH (item, m)
+		for (size_t i = 0; i < m->recipient_count; i++) {
+			if (!item_has(item, i))
+				continue;
+			m->held |= states[i].held;
+			if (states[i].settled)
+				item_remove(item, i);
+			item->attempts = states[i].attempts;
+			item->replay_ms = states[i].due_ms;
+		}
 }
 
 static void
@@ -155,8 +155,8 @@ on_replay_taken(void *arg, struct spool_entry *entry)
 
 	queue->message_count++;
 	queue->held += m->held;
-	ITEMS_FOREACH(item, m)
-	start_item(queue, item);
+	ITEMS_FOREACH (item, m)
+		start_item(queue, item);
 	if (message_is_over(m))
 		queue_discard(m); /* the crash came between the last outcome and "done" */
 	else if (queue->replays_poison)

@@ -16,8 +16,8 @@ count_open(const struct queue_message *m)
 {
 	size_t count = 0;
 
-	ITEMS_FOREACH(item, m)
-	count += (size_t)__builtin_popcountll(item->open);
+	ITEMS_FOREACH (item, m)
+		count += (size_t)__builtin_popcountll(item->open);
 	return count;
 }
 
@@ -49,10 +49,10 @@ queue_view(struct queue_message *m, struct queue_view *out)
 	const struct queue_item *next = items_from(&m->first);
 
 	/* The item that is due first speaks for the message. */
-	ITEMS_FOREACH(item, m)
-	if ((item->state != ITEM_DEFERRED && item->state != ITEM_HELD) ||
-	    (next->state == ITEM_DEFERRED && wheel_left_ms(item) < wheel_left_ms(next)))
-		next = item;
+	ITEMS_FOREACH (item, m)
+		if ((item->state != ITEM_DEFERRED && item->state != ITEM_HELD) ||
+		    (next->state == ITEM_DEFERRED && wheel_left_ms(item) < wheel_left_ms(next)))
+			next = item;
 	*out = (struct queue_view){ .message = m,
 		.id = &m->id,
 		.sequence = m->entry.sequence,
@@ -70,9 +70,9 @@ queue_view(struct queue_message *m, struct queue_view *out)
 bool
 queue_is_at_site(const struct queue_message *m, struct span site)
 {
-	ITEMS_FOREACH(item, m)
-	if (span_ieq(span_of(item->site->key), site))
-		return true;
+	ITEMS_FOREACH (item, m)
+		if (span_ieq(span_of(item->site->key), site))
+			return true;
 	return false;
 }
 
@@ -80,13 +80,13 @@ void
 queue_view_recipient(const struct queue_message *m, size_t index, struct queue_recipient_view *out)
 {
 	*out = (struct queue_recipient_view){ .state = "done", .site = "", .reason = "" };
-	ITEMS_FOREACH(item, m)
-	if (item_has(item, index))
-		*out = (struct queue_recipient_view){ .state = state_name(item),
-			.site = item->site->key,
-			.reason = reason_text(item),
-			.due_ms = due_ms(item),
-			.attempts = item->attempts };
+	ITEMS_FOREACH (item, m)
+		if (item_has(item, index))
+			*out = (struct queue_recipient_view){ .state = state_name(item),
+				.site = item->site->key,
+				.reason = reason_text(item),
+				.due_ms = due_ms(item),
+				.attempts = item->attempts };
 }
 
 /* ------------------------------------------------------------------ cursors ------------------- */
@@ -223,8 +223,7 @@ queue_retry(struct queue_message *m, struct span site)
 {
 	bool any = false;
 
-	ITEMS_FOREACH(item, m)
-	{
+	ITEMS_FOREACH (item, m) {
 		if ((item->state != ITEM_DEFERRED && item->state != ITEM_HELD) ||
 		    (site.len > 0 && !span_ieq(span_of(item->site->key), site)))
 			continue;
@@ -239,9 +238,9 @@ queue_retry(struct queue_message *m, struct span site)
 enum rc
 queue_drop(struct queue_message *m)
 {
-	ITEMS_FOREACH(item, m)
-	if (item->state == ITEM_ACTIVE)
-		return RC_LATER;
+	ITEMS_FOREACH (item, m)
+		if (item->state == ITEM_ACTIVE)
+			return RC_LATER;
 	if (m->reports > 0)
 		return RC_LATER;
 	queue_discard(m);
