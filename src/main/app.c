@@ -85,6 +85,12 @@ loop_main(void *arg)
 	return NULL;
 }
 
+static bool
+workers_are_behind(const void *workers)
+{
+	return worker_is_behind(workers);
+}
+
 static size_t
 cores(void)
 {
@@ -109,6 +115,7 @@ start_loops(struct app *app, struct why *why)
 		app->loops[i] = loop_new("connections", why);
 		if (app->loops[i] == NULL)
 			break;
+		loop_rest_while(app->loops[i], workers_are_behind, app->workers);
 		err = pthread_create(&app->threads[i], NULL, loop_main, app->loops[i]);
 		if (err != 0) {
 			(void)why_errno(why, err, "connection loop");
@@ -293,6 +300,7 @@ make_all(struct app *app, struct why *why)
 	app->workers = worker_pool_new((unsigned)workers, WORKER_QUEUE, why);
 	if (app->workers == NULL)
 		return RC_LATER;
+	loop_rest_while(app->core, workers_are_behind, app->workers);
 	app->reloader.options = app->options;
 	app->reloader.core = app->core;
 	app->reloader.workers = app->workers;

@@ -19,6 +19,10 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+enum {
+	REST_US = 2000
+};
+
 struct loop {
 	const char *name;
 	struct event_base *base; /* NULL: manual */
@@ -26,7 +30,9 @@ struct loop {
 	int wake_fd;
 	_Atomic(struct loop_msg *) inbox; /* newest first */
 	struct heap timers;
-	int64_t armed_ms; /* what timer_event is set to, or -1 */
+	int64_t armed_ms;		    /* what timer_event is set to, or -1 */
+	bool (*is_behind)(const void *arg); /* or NULL */
+	const void *is_behind_arg;
 	_Atomic uint64_t rounds;
 	atomic_bool stopping;
 };
@@ -199,6 +205,13 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 void
+loop_rest_while(struct loop *loop, bool (*is_behind)(const void *arg), const void *arg)
+{
+	loop->is_behind = is_behind;
+	loop->is_behind_arg = arg;
+}
+
+void
 loop_run(struct loop *loop)
 {
 	while (!atomic_load(&loop->stopping)) {
@@ -206,6 +219,8 @@ loop_run(struct loop *loop)
 		if (event_base_loop(loop->base, EVLOOP_ONCE) < 0)
 			break;
 		log_flush();
+		if (loop->is_behind != NULL && loop->is_behind(loop->is_behind_arg))
+			(void)usleep(REST_US);
 	}
 }
 

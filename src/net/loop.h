@@ -18,6 +18,10 @@ struct loop *loop_new(const char *name, struct why *why);
 struct loop *loop_new_manual(const char *name);
 void loop_free(struct loop *loop); /* after loop_run has returned; runs what is still posted */
 
+/* While is_behind(arg) is true, what the loop takes in waits elsewhere anyway: it then rests for 2 ms after each round
+ * and does more in the next, with fewer wake-ups. The call comes on the loop's thread. Before loop_run. */
+void loop_rest_while(struct loop *loop, bool (*is_behind)(const void *arg), const void *arg);
+
 void loop_run(struct loop *loop);  /* on the calling thread, until loop_stop */
 void loop_stop(struct loop *loop); /* any thread */
 

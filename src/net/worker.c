@@ -9,11 +9,18 @@
 
 #include "util/log.h"
 
+enum {
+	/* Jobs for each thread. A signature takes some 0.25 ms, so the threads have more to do than a loop rests
+	 * (net/loop.c), and on a machine with more cores still have. */
+	BEHIND = 8
+};
+
 struct worker_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work_there;
 	struct worker_job *first, **last;
-	size_t queued, max_queued;
+	_Atomic size_t queued; /* changed under the lock */
+	size_t max_queued;
 	bool stopping;
 	unsigned thread_count;
 	pthread_t threads[];
@@ -136,12 +143,13 @@ worker_submit(struct worker_pool *pool, struct worker_job *job)
 }
 
 size_t
-worker_queued(struct worker_pool *pool)
+worker_queued(const struct worker_pool *pool)
 {
-	size_t queued;
+	return pool->queued;
+}
 
-	(void)pthread_mutex_lock(&pool->lock);
-	queued = pool->queued;
-	(void)pthread_mutex_unlock(&pool->lock);
-	return queued;
+bool
+worker_is_behind(const struct worker_pool *pool)
+{
+	return pool->queued > BEHIND * (size_t)pool->thread_count;
 }

@@ -25,6 +25,9 @@ void worker_pool_free(struct worker_pool *pool); /* finishes what is queued firs
 /* home, work and done are set by the caller. On RC_OK the pool has the job until done() runs. */
 MUST_CHECK enum rc worker_submit(struct worker_pool *pool, struct worker_job *job);
 
-size_t worker_queued(struct worker_pool *pool);
+size_t worker_queued(const struct worker_pool *pool); /* any thread */
+
+/* Whether so much waits that nothing gets done sooner by handing in more at once. Any thread. */
+bool worker_is_behind(const struct worker_pool *pool);
 
 #endif

@@ -331,6 +331,96 @@ test_pool_full(void **state)
 	(void)sem_destroy(&open);
 }
 
+/* Behind is who has more waiting than a few jobs for each thread; not a pool without threads, which does all at once. */
+static void
+test_behind(void **state)
+{
+	enum {
+		GATES = 100
+	};
+	struct why why = WHY_EMPTY;
+	struct loop *loop = loop_new_manual("test");
+	struct worker_pool *pool = worker_pool_new(1, GATES, &why);
+	atomic_int worked = 0;
+	unsigned done = 0;
+	sem_t entered, open;
+	struct gate gates[GATES];
+
+	(void)state;
+	assert_non_null(pool);
+	(void)sem_init(&entered, 0, 0);
+	(void)sem_init(&open, 0, 0);
+	for (int i = 0; i < GATES; i++) {
+		gates[i] = (struct gate){ .worked = &worked, .done = &done };
+		gates[i].job.home = loop;
+		gates[i].job.work = gate_work;
+		gates[i].job.done = gate_done;
+	}
+	gates[0].entered = &entered;
+	gates[0].open = &open;
+	assert_rc(worker_submit(pool, &gates[0].job), RC_OK);
+	(void)sem_wait(&entered);
+	assert_false(worker_is_behind(pool));
+	for (int i = 1; i < GATES; i++)
+		assert_rc(worker_submit(pool, &gates[i].job), RC_OK);
+	assert_true(worker_is_behind(pool));
+	(void)sem_post(&open);
+	while (done < GATES)
+		(void)loop_step(loop);
+	assert_false(worker_is_behind(pool));
+	worker_pool_free(pool);
+	loop_free(loop);
+	(void)sem_destroy(&entered);
+	(void)sem_destroy(&open);
+}
+
+struct behind {
+	struct loop *loop;
+	struct loop_msg msg;
+	unsigned asked, answers, ran;
+};
+
+static void
+count_and_post(struct loop_msg *msg)
+{
+	struct behind *b = container_of(msg, struct behind, msg);
+
+	b->ran++;
+	if (b->ran == b->answers + 2)
+		loop_stop(b->loop);
+	else
+		loop_post(b->loop, &b->msg);
+}
+
+static bool
+is_behind(const void *arg)
+{
+	struct behind *b = (struct behind *)(uintptr_t)arg;
+
+	b->asked++;
+	return b->asked <= b->answers;
+}
+
+/* A loop that rests loses nothing that is posted meanwhile, and is awake again when nobody is behind. */
+static void
+test_rest(void **state)
+{
+	struct why why = WHY_EMPTY;
+	struct behind b = { .loop = loop_new("test", &why), .answers = 3 };
+	int64_t begin_us = clock_mono_us();
+
+	(void)state;
+	assert_non_null(b.loop);
+	b.msg.run = count_and_post;
+	loop_rest_while(b.loop, is_behind, &b);
+	loop_post(b.loop, &b.msg);
+	loop_run(b.loop);
+	assert_int_equal(b.ran, 5);
+	assert_true(b.asked >= 5);
+	assert_true(clock_mono_us() - begin_us >= 3 * 2000);
+	loop_free(b.loop);
+}
+
 /* Without threads the work is done at once, its end still comes from the loop. */
 static void
 test_pool_without_threads(void **state)
@@ -364,6 +454,8 @@ main(void)
 		cmocka_unit_test(test_rounds),
 		cmocka_unit_test(test_workers),
 		cmocka_unit_test(test_pool_full),
+		cmocka_unit_test(test_behind),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_pool_without_threads),
 	};
 
