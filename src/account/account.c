@@ -29,6 +29,7 @@
 enum {
 	FLUSH_MS = 1000,
 	USAGE_FILE_MAX = 1024 * 1024 * 1024,
+	SMOOTH_MAX_MS = 3600 * 1000, /* above the rate by more than an hour's worth is too much */
 	REWRITE_BYTES = 8 * 1024 * 1024 /* beside twice of what it had when it was written anew */
 };
 
@@ -37,19 +38,22 @@ struct account_charge {
 	struct list node;
 	struct account *account;
 	int64_t at_ms, minute; /* where usage has them */
-	uint32_t recipients;
+	uint32_t recipients;   /* of the quota */
+	uint32_t taken;	       /* of the rate */
+	int64_t wait_ms;
 	bool stored; /* false: under way */
 };
 
 struct account {
 	char *name;
 	struct accounts *owner;
-	struct account *next;		/* in the order of first appearance */
-	bool configured;		/* in the running configuration */
-	struct config_account settings; /* scalars only; pointers are NULL */
+	struct account *next;	/* in the order of first appearance */
+	bool in_file, in_store; /* neither: kept for what it has used */
+	struct config_account file,
+	    stored; /* credentials are none; the first counts when there are both */
 	struct bucket rate;
-	struct usage usage;
-	uint32_t unwritten;	  /* recipients for the next flush, */
+	struct usage *usage; /* NULL: nothing in 24 hours before the start, and nothing since */
+	uint32_t unwritten;  /* recipients for the next flush, */
 	int64_t unwritten_minute; /* all in this minute */
 	bool queued;		  /* in the list of accounts with unwritten counts */
 	struct account *next_unwritten;
@@ -88,6 +92,20 @@ static int64_t
 now_minute(void)
 {
 	return clock_wall_ms() / 60000;
+}
+
+static int64_t
+sent_24h(struct account *account, int64_t minute)
+{
+	return account->usage != NULL ? usage_sum(account->usage, minute) : 0;
+}
+
+static bool
+make_usage(struct account *account)
+{
+	if (account->usage == NULL)
+		account->usage = calloc(1, sizeof *account->usage);
+	return account->usage != NULL;
 }
 
 /* ------------------------------------------------------------------ table --------------------- */
@@ -132,37 +150,92 @@ accounts_next(const struct accounts *accounts, const struct account *after)
 {
 	struct account *account = after == NULL ? accounts->first : after->next;
 
-	while (account != NULL && !account->configured)
+	while (account != NULL && !account_is_there(account))
 		account = account->next;
 	return account;
+}
+
+bool
+account_is_there(const struct account *account)
+{
+	return account != NULL && (account->in_file || account->in_store);
+}
+
+bool
+account_in_file(const struct account *account)
+{
+	return account->in_file;
+}
+
+const struct config_account *
+account_settings(const struct account *account)
+{
+	return account->in_file ? &account->file : &account->stored;
+}
+
+static void
+keep_scalars(struct account *account, struct config_account *to, const struct config_account *from)
+{
+	*to = *from;
+	to->name = account->name;
+	to->credentials = NULL;
+	to->credential_count = 0;
+}
+
+static void
+apply_rate(struct account *account)
+{
+	const struct config_account *s = account_settings(account);
+	double burst = s->send_burst > 0 ? s->send_burst : 3 * s->send_rate;
+	int64_t now_us = clock_mono_us();
+
+	if (account->rate.rate <=
+	    0) /* new, or without a limit until now: starts with a full bucket */
+		bucket_init(&account->rate, s->send_rate, burst, now_us);
+	else
+		bucket_set(&account->rate, s->send_rate, burst, now_us);
 }
 
 enum rc
 accounts_configure(struct accounts *accounts, const struct config *config, struct why *why)
 {
-	int64_t now_us = clock_mono_us();
-
-	for (struct account *a = accounts->first; a != NULL; a = a->next)
-		a->configured = false;
-	for (size_t i = 0; i < config->account_count; i++) {
-		const struct config_account *c = &config->accounts[i];
-		struct account *a = find_or_new(accounts, span_of(c->name));
-		double burst = c->send_burst > 0 ? c->send_burst : 3 * c->send_rate;
-
-		if (a == NULL)
+	for (size_t i = 0; i < config->account_count; i++)
+		if (find_or_new(accounts, span_of(config->accounts[i].name)) == NULL)
 			return why_set(why, RC_LATER, 0, "out of memory for accounts");
-		if (a->rate.rate <=
-		    0) /* new, or without a limit until now: starts with a full bucket */
-			bucket_init(&a->rate, c->send_rate, burst, now_us);
-		else
-			bucket_set(&a->rate, c->send_rate, burst, now_us);
-		a->configured = true;
-		a->settings = *c;
-		a->settings.name = NULL;
-		a->settings.credentials = NULL;
-		a->settings.credential_count = 0;
+	for (struct account *a = accounts->first; a != NULL; a = a->next)
+		a->in_file = false;
+	for (size_t i = 0; i < config->account_count; i++) {
+		struct account *a = account_find(accounts, config->accounts[i].name);
+
+		a->in_file = true;
+		keep_scalars(a, &a->file, &config->accounts[i]);
 	}
+	for (struct account *a = accounts->first; a != NULL; a = a->next)
+		if (account_is_there(a))
+			apply_rate(a);
 	return RC_OK;
+}
+
+enum rc
+account_put(struct accounts *accounts, const struct config_account *settings, struct why *why)
+{
+	struct account *a = find_or_new(accounts, span_of(settings->name));
+
+	if (a == NULL)
+		return why_set(why, RC_LATER, 0, "out of memory for accounts");
+	a->in_store = true;
+	keep_scalars(a, &a->stored, settings);
+	apply_rate(a);
+	return RC_OK;
+}
+
+void
+account_remove(struct accounts *accounts, const char *name)
+{
+	struct account *a = account_find(accounts, name);
+
+	if (a != NULL)
+		a->in_store = false;
 }
 
 const char *
@@ -171,22 +244,10 @@ account_name(const struct account *account)
 	return account->name;
 }
 
-enum config_profile
-account_profile(const struct account *account)
-{
-	return account->settings.profile;
-}
-
-bool
-account_in_production(const struct account *account)
-{
-	return account->settings.production;
-}
-
 enum rc
 account_may_send(const struct account *account, struct why *why)
 {
-	if (!account->configured || !account->settings.sending_enabled)
+	if (!account_is_there(account) || !account_settings(account)->sending_enabled)
 		return why_set(why, RC_DENY, 554,
 		    "Message rejected: Sending paused for this account. For more information, "
 		    "please "
@@ -290,16 +351,18 @@ whole_copy(struct accounts *accounts, struct whole *out)
 
 	*out = (struct whole){ .mark_ms = accounts->mark_ms };
 	for (const struct account *a = accounts->first; a != NULL; a = a->next)
-		room++;
+		room += a->usage != NULL;
 	if (room == 0)
 		return RC_OK;
 	out->rings = calloc(room, sizeof *out->rings);
 	if (out->rings == NULL)
 		return RC_LATER;
 	for (struct account *a = accounts->first; a != NULL; a = a->next) {
-		(void)usage_sum(&a->usage, now_minute());
+		if (a->usage == NULL)
+			continue;
+		(void)usage_sum(a->usage, now_minute());
 		a->ring = &out->rings[out->count++];
-		*a->ring = (struct ring){ a->name, a->usage };
+		*a->ring = (struct ring){ a->name, *a->usage };
 	}
 	for (const struct list *at = accounts->charges.next; at != &accounts->charges;
 	     at = at->next) {
@@ -496,8 +559,8 @@ read_line(struct accounts *accounts, struct span line)
 	if ((int64_t)m > now_minute())
 		return; /* it would hold the window in the future, where nothing gets old */
 	a = find_or_new(accounts, name);
-	if (a != NULL)
-		usage_add(&a->usage, (int64_t)m, (uint32_t)n);
+	if (a != NULL && make_usage(a))
+		usage_add(a->usage, (int64_t)m, (uint32_t)n);
 }
 
 static bool
@@ -629,6 +692,7 @@ accounts_free(struct accounts *accounts)
 	for (struct account *a = accounts->first, *next; a != NULL; a = next) {
 		next = a->next;
 		free(a->name);
+		free(a->usage);
 		free(a);
 	}
 	map_free(&accounts->by_name);
@@ -650,37 +714,54 @@ accounts_replay(
 	if (accepted_ms <= accounts->found_ms || name[0] == '\0' || now - minute >= USAGE_MINUTES)
 		return;
 	a = find_or_new(accounts, span_of(name));
-	if (a == NULL)
+	if (a == NULL || !make_usage(a))
 		return;
-	minute = usage_add(&a->usage, minute < now ? minute : now, recipients);
+	minute = usage_add(a->usage, minute < now ? minute : now, recipients);
 	write_later(a, minute, recipients);
 	if (accepted_ms > accounts->told_ms)
 		accounts->told_ms = accepted_ms;
 }
 
-enum rc
-account_take(struct account *a, unsigned recipients, struct account_charge **out, struct why *why)
+/* Milliseconds to wait, or -1: not now. */
+static int64_t
+take_rate(struct account *a, unsigned recipients)
 {
+	int64_t now_us = clock_mono_us(), wait_us;
+
+	if (account_settings(a)->over_limit == OVER_LIMIT_REJECT)
+		return bucket_take(&a->rate, recipients, now_us) ? 0 : -1;
+	wait_us = bucket_take_later(&a->rate, recipients, now_us, SMOOTH_MAX_MS * INT64_C(1000));
+	return wait_us < 0 ? -1 : (wait_us + 999) / 1000;
+}
+
+enum rc
+account_take(struct account *a, unsigned recipients, unsigned counted, struct account_charge **out,
+    struct why *why)
+{
+	const struct config_account *settings = account_settings(a);
 	int64_t now_ms = clock_wall_ms();
 	struct account_charge *charge;
+	int64_t wait_ms;
 
 	*out = NULL;
-	if (a->settings.quota_24h > 0 &&
-	    usage_sum(&a->usage, now_ms / 60000) + recipients > a->settings.quota_24h)
+	if (settings->quota_24h > 0 && sent_24h(a, now_ms / 60000) + counted > settings->quota_24h)
 		return why_set(
 		    why, RC_LATER, 454, "Throttling failure: Daily message quota exceeded.");
-	charge = malloc(sizeof *charge);
+	charge = make_usage(a) ? malloc(sizeof *charge) : NULL;
 	if (charge == NULL)
 		return why_set(why, RC_LATER, 0, "out of memory");
-	if (!bucket_take(&a->rate, recipients, clock_mono_us())) {
+	wait_ms = take_rate(a, recipients);
+	if (wait_ms < 0) {
 		free(charge);
 		return why_set(
 		    why, RC_LATER, 454, "Throttling failure: Maximum sending rate exceeded.");
 	}
 	*charge = (struct account_charge){ .account = a,
 		.at_ms = now_ms,
-		.minute = usage_add(&a->usage, now_ms / 60000, recipients),
-		.recipients = recipients };
+		.minute = usage_add(a->usage, now_ms / 60000, counted),
+		.recipients = counted,
+		.taken = recipients,
+		.wait_ms = wait_ms };
 	list_add_tail(&a->owner->charges, &charge->node);
 	*out = charge;
 	return RC_OK;
@@ -690,6 +771,12 @@ int64_t
 account_charge_ms(const struct account_charge *charge)
 {
 	return charge->at_ms;
+}
+
+int64_t
+account_charge_wait_ms(const struct account_charge *charge)
+{
+	return charge->wait_ms;
 }
 
 void
@@ -703,14 +790,14 @@ account_refund(struct account_charge *charge)
 {
 	struct account *a = charge->account;
 
-	bucket_refund(&a->rate, charge->recipients);
-	usage_remove(&a->usage, charge->minute, charge->recipients);
+	bucket_refund(&a->rate, charge->taken);
+	usage_remove(a->usage, charge->minute, charge->recipients);
 	charge_free(charge);
 }
 
 void
 account_usage(struct account *a, struct account_usage *out)
 {
-	*out = (struct account_usage){ a->rate.rate, a->rate.burst, a->settings.quota_24h,
-		usage_sum(&a->usage, now_minute()) };
+	*out = (struct account_usage){ a->rate.rate, a->rate.burst, account_settings(a)->quota_24h,
+		sent_24h(a, now_minute()) };
 }

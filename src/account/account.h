@@ -29,6 +29,12 @@ void accounts_free(struct accounts *accounts);
 MUST_CHECK enum rc accounts_configure(
     struct accounts *accounts, const struct config *config, struct why *why);
 
+/* The same for one account of the store, whose name and scalars are copied. Where the configuration has an account of
+ * the name, that one counts as long as it does. */
+MUST_CHECK enum rc account_put(
+    struct accounts *accounts, const struct config_account *settings, struct why *why);
+void account_remove(struct accounts *accounts, const char *name);
+
 /* A message found in the spool at start: counted when it is younger than what STATE/usage knows. */
 void accounts_replay(
     struct accounts *accounts, const char *name, int64_t accepted_ms, unsigned recipients);
@@ -38,18 +44,24 @@ void accounts_replayed(struct accounts *accounts);
 struct account *account_find(const struct accounts *accounts, const char *name);
 
 const char *account_name(const struct account *account);
-enum config_profile account_profile(const struct account *account);
-bool account_in_production(const struct account *account);
+/* What is in force; without credentials. Until the loop goes on. */
+const struct config_account *account_settings(const struct account *account);
+/* There is such an account: NULL is none, and one that is gone is kept for what it has used. */
+bool account_is_there(const struct account *account);
+bool account_in_file(
+    const struct account *account); /* in the configuration, not only in the store */
 
 /* RC_DENY with 554 when the account may not send (paused, or gone from the configuration). */
 MUST_CHECK enum rc account_may_send(const struct account *account, struct why *why);
 
 struct account_charge;
 
-/* Count recipients against rate and quota: all or nothing. RC_LATER with SES's 454 texts. The charge ends with one of
- * account_keep and account_refund. */
-MUST_CHECK enum rc account_take(
-    struct account *account, unsigned recipients, struct account_charge **charge, struct why *why);
+/* Count recipients against the rate, and `counted` of them against the quota: all or nothing. RC_LATER with SES's 454
+ * texts. The charge ends with one of account_keep and account_refund. */
+MUST_CHECK enum rc account_take(struct account *account, unsigned recipients, unsigned counted,
+    struct account_charge **charge, struct why *why);
+/* How long the message is to wait before it is delivered, since it is above the rate: of accounts that are smoothed. */
+int64_t account_charge_wait_ms(const struct account_charge *charge);
 /* When that was: accepted_ms of the message, by which accounts_replay tells whether the file has it. */
 int64_t account_charge_ms(const struct account_charge *charge);
 void account_keep(struct account_charge *charge);   /* the message is stored */

@@ -8,6 +8,7 @@
 
 enum {
 	NAME_MAX_LEN = 64,
+	TAG_PART_MAX = 255, /* as X-SES-MESSAGE-TAGS has it */
 	KEY_ID_MIN = 16,
 	KEY_ID_MAX = 128,
 	HOST_MAX_LEN = 253,
@@ -30,6 +31,22 @@ static bool
 is_name_char(char c)
 {
 	return ascii_is_alnum(c) || c == '_' || c == '-';
+}
+
+static bool
+is_value_char(char c)
+{
+	return is_name_char(c) || c == '.' || c == '@';
+}
+
+static bool
+is_tag(struct span text)
+{
+	size_t mark = span_find(text, '=');
+	struct span name = span_first(text, mark), value = span_skip(text, mark + 1);
+
+	return mark < text.len && name.len > 0 && name.len <= TAG_PART_MAX && value.len > 0 &&
+	       value.len <= TAG_PART_MAX && all(name, is_name_char) && all(value, is_value_char);
 }
 
 static bool
@@ -158,6 +175,8 @@ text_is(enum schema_type type, struct span text)
 	switch (type) {
 	case SCHEMA_NAME:
 		return text.len <= NAME_MAX_LEN && all(text, is_name_char);
+	case SCHEMA_TAG:
+		return is_tag(text);
 	case SCHEMA_KEY_ID:
 		return text.len >= KEY_ID_MIN && text.len <= KEY_ID_MAX &&
 		       all(text, ascii_is_alnum);

@@ -33,6 +33,18 @@ enum config_profile {
 	PROFILE_SES,
 	PROFILE_RELAY
 };
+enum config_over_limit {
+	OVER_LIMIT_REJECT, /* 454, as SES does */
+	OVER_LIMIT_SMOOTH  /* taken, and delivered at the account's rate */
+};
+/* Which entries of a suppression list keep a recipient from being sent to. */
+enum config_suppression {
+	SUPPRESS_NONE = 0,
+	SUPPRESS_BOUNCE = 1,
+	SUPPRESS_COMPLAINT = 2,
+	SUPPRESS_BOTH = 3,
+	SUPPRESS_INHERIT = 4 /* of a configuration set: as the account says */
+};
 enum config_log_recipients {
 	LOG_RECIPIENTS_FULL,
 	LOG_RECIPIENTS_DOMAIN,
@@ -58,18 +70,23 @@ struct config_certificate {
 
 /* accounts = ( { ... } ) */
 struct config_credential {
-	char *id;      /* access key id, the SMTP user name */
-	char *secret;  /* secret access key, after ${ENV} and file: were resolved */
-	bool version2; /* SMTP passwords of version 2 are taken, too */
+	char *id;	    /* access key id, the SMTP user name */
+	char *secret;	    /* secret access key, after ${ENV} and file: were resolved */
+	bool version2;	    /* SMTP passwords of version 2 are taken, too */
+	char *note;	    /* what it is for */
+	int64_t created_ms; /* not in the file: 0 */
 };
 struct config_account {
 	char *name;
 	enum config_profile profile;
 	bool sending_enabled;
-	bool production;   /* false: sandbox */
-	double send_rate;  /* recipients a second; 0: no limit */
-	double send_burst; /* recipients; 0: three seconds' worth */
-	int64_t quota_24h; /* recipients in a rolling 24 h; 0: no limit */
+	bool production; /* false: sandbox */
+	enum config_over_limit over_limit;
+	enum config_suppression suppression; /* never INHERIT */
+	double send_rate;		     /* recipients a second; 0: no limit */
+	double send_burst;		     /* recipients; 0: three seconds' worth */
+	int64_t quota_24h;		     /* recipients in a rolling 24 h; 0: no limit */
+	int64_t created_ms;		     /* not in the file: 0 */
 	struct config_credential *credentials;
 	size_t credential_count;
 };
@@ -80,9 +97,12 @@ struct config_identity {
 	char *account;
 	bool verified;
 	char *configuration_set; /* default set, or "" */
-	char *dkim_selector;	 /* "": not signed with a key of its own */
-	char *dkim_key;		 /* PEM file */
-	char *dkim_domain;	 /* d=; "": the identity's domain */
+	char **senders;		 /* other accounts that may send as it */
+	size_t sender_count;
+	char *dkim_selector; /* "": not signed with a key of its own */
+	char *dkim_key;	     /* PEM file */
+	char *dkim_domain;   /* d=; "": the identity's domain */
+	int64_t created_ms;  /* not in the file: 0 */
 };
 
 /* configuration_sets = ( { ... } ) */
@@ -92,6 +112,10 @@ struct config_set {
 	bool sending_enabled;
 	enum config_tls_policy tls; /* OPPORTUNISTIC, REQUIRE or VERIFY */
 	int64_t max_delivery_ms;    /* 0: delivery.max_age */
+	enum config_suppression suppression;
+	char **tags; /* "name=value": of each message that does not have the name */
+	size_t tag_count;
+	int64_t created_ms; /* not in the file: 0 */
 };
 
 /* routes = ( { ... } ): the first that matches wins; none: MX */
@@ -108,10 +132,11 @@ struct config_route {
 struct config {
 	atomic_uint refs;
 
-	char *hostname;	       /* greeting, EHLO, Reporting-MTA; default: the machine's name */
-	char *region;	       /* "us-east-1" */
-	char *provider_domain; /* part behind the @ of Message-ID and return path */
-	char *vendor;	       /* last field of Feedback-ID: "AmazonSES" */
+	char *hostname;		/* greeting, EHLO, Reporting-MTA; default: the machine's name */
+	char *region;		/* "us-east-1" */
+	char *provider_domain;	/* part behind the @ of Message-ID and return path */
+	char *simulator_domain; /* of the mailbox simulator; "": there is none */
+	char *vendor;		/* last field of Feedback-ID: "AmazonSES" */
 	char *state_directory;
 	int64_t loops;	 /* connection loops; 0: one per core */
 	int64_t workers; /* worker threads; 0: one per core */

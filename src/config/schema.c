@@ -38,6 +38,26 @@ static const struct schema_choice profiles[] = {
 	{ "relay", PROFILE_RELAY },
 	{ NULL, 0 },
 };
+static const struct schema_choice over_limits[] = {
+	{ "reject", OVER_LIMIT_REJECT },
+	{ "smooth", OVER_LIMIT_SMOOTH },
+	{ NULL, 0 },
+};
+static const struct schema_choice suppressions[] = {
+	{ "none", SUPPRESS_NONE },
+	{ "bounce", SUPPRESS_BOUNCE },
+	{ "complaint", SUPPRESS_COMPLAINT },
+	{ "both", SUPPRESS_BOTH },
+	{ NULL, 0 },
+};
+static const struct schema_choice set_suppressions[] = {
+	{ "inherit", SUPPRESS_INHERIT },
+	{ "none", SUPPRESS_NONE },
+	{ "bounce", SUPPRESS_BOUNCE },
+	{ "complaint", SUPPRESS_COMPLAINT },
+	{ "both", SUPPRESS_BOTH },
+	{ NULL, 0 },
+};
 static const struct schema_choice sinks[] = {
 	{ "auto", LOG_SINK_AUTO },
 	{ "stderr", LOG_SINK_STDERR },
@@ -211,6 +231,7 @@ static const struct schema_row credential_rows[] = {
 	{ ROW(BOOL, "version2", config_credential, version2,
 	      "take SMTP passwords of version 2, too"),
 	    DEFAULT("false") },
+	{ ROW(TEXT, "note", config_credential, note, "what it is for"), DEFAULT("") },
 };
 static const struct schema_group credential_group = { .path = "accounts.credentials",
 	.what = "credential",
@@ -229,6 +250,12 @@ static const struct schema_row account_rows[] = {
 	{ ROW(BOOL, "production", config_account, production,
 	      "false: sandbox, mail goes to verified identities only"),
 	    DEFAULT("true") },
+	{ ROW(ENUM, "over_limit", config_account, over_limit,
+	      "above the rate: refuse as SES does, or take and deliver at the rate"),
+	    CHOICES(config_account, over_limit, over_limits), DEFAULT("reject") },
+	{ ROW(ENUM, "suppression", config_account, suppression,
+	      "reasons for which recipients are put on the suppression list and not sent to"),
+	    CHOICES(config_account, suppression, suppressions), DEFAULT("both") },
 	{ ROW(FLOAT, "send_rate", config_account, send_rate,
 	      "recipients taken per second; 0: no limit"),
 	    RANGE(0, 1000000), DEFAULT("0.0"), .unit = "recipients a second" },
@@ -257,6 +284,9 @@ static const struct schema_row identity_rows[] = {
 	{ ROW(NAME, "configuration_set", config_identity, configuration_set,
 	      "set for messages that name none"),
 	    DEFAULT("") },
+	{ STRINGS("senders", config_identity, senders, sender_count, NAME,
+	      "other accounts that may send as it"),
+	    DEFAULT("") },
 	{ ROW(HOSTNAME, "dkim_selector", config_identity, dkim_selector,
 	      "selector of the DKIM key; empty: no signature of its own"),
 	    DEFAULT("") },
@@ -284,6 +314,12 @@ static const struct schema_row set_rows[] = {
 	{ ROW(DURATION, "max_delivery", config_set, max_delivery_ms,
 	      "give up delivery after that long; 0: delivery.max_age counts"),
 	    RANGE(0, DAYS(14)), DEFAULT("0") },
+	{ ROW(ENUM, "suppression", config_set, suppression,
+	      "reasons for which suppressed recipients are not sent to"),
+	    CHOICES(config_set, suppression, set_suppressions), DEFAULT("inherit") },
+	{ STRINGS("tags", config_set, tags, tag_count, TAG,
+	      "tags of messages that do not have them: \"name=value\""),
+	    DEFAULT("") },
 };
 static const struct schema_group set_group = { .path = "configuration_sets",
 	.what = "configuration set",
@@ -379,6 +415,9 @@ static const struct schema_row root_rows[] = {
 	{ MAIN(HOSTNAME, "provider_domain", provider_domain,
 	      "domain of message ids and return paths"),
 	    DEFAULT(""), .fallback_note = "hostname" },
+	{ MAIN(HOSTNAME, "simulator_domain", simulator_domain,
+	      "domain of the mailbox simulator, whose mail never leaves"),
+	    DEFAULT("simulator.amazonses.com"), .empty = "there is none" },
 	{ MAIN(NAME, "vendor", vendor, "last field of Feedback-ID"), DEFAULT("AmazonSES") },
 	{ MAIN(PATH, "state_directory", state_directory, "where keys, counters and lists are kept"),
 	    RESTART, DEFAULT(POSTRIDER_STATEDIR) },

@@ -30,6 +30,7 @@ enum schema_type {
 	/* From here on: char *, told apart by what they may hold. */
 	SCHEMA_TEXT,
 	SCHEMA_NAME,
+	SCHEMA_TAG,
 	SCHEMA_KEY_ID,
 	SCHEMA_PATH,
 	SCHEMA_HOSTNAME,

@@ -25,6 +25,8 @@ static const struct {
 	[SCHEMA_SECRET] = { "secret", "a secret: its text, \"${NAME}\" or \"file:/path\"" },
 	[SCHEMA_TEXT] = { "text", "text in quotes" },
 	[SCHEMA_NAME] = { "name", "a name of 1 to 64 letters, digits, \"-\" and \"_\"" },
+	[SCHEMA_TAG] = { "tag", "\"name=value\" of letters, digits, \"-\" and \"_\"; \".\" and "
+				"\"@\" in the value, too" },
 	[SCHEMA_KEY_ID] = { "key id", "16 to 128 letters and digits" },
 	[SCHEMA_PATH] = { "path", "an absolute path" },
 	[SCHEMA_HOSTNAME] = { "host name", "a host name" },

@@ -141,7 +141,7 @@ set_sender(struct call *call, struct submission *s, const struct account *accoun
 	len = (size_t)snprintf(line, sizeof line, "FROM:<%s>", from);
 	if (len >= sizeof line || command_parse_mail(span_make(line, len), &mail, &why) != RC_OK ||
 	    !span_eq(mail.from.whole, span_of(from)) ||
-	    (from[0] == '\0' && account_profile(account) == PROFILE_SES)) {
+	    (from[0] == '\0' && account_settings(account)->profile == PROFILE_SES)) {
 		call_error(call, 400, "BadRequest", "from= is no address: %.200s", from);
 		return false;
 	}

@@ -6,4 +6,5 @@ src_mail_libpr_mail_a_SOURCES = \
 	src/mail/header.c src/mail/header.h \
 	src/mail/message_id.c src/mail/message_id.h \
 	src/mail/rewrite.c src/mail/rewrite.h \
-	src/mail/ses_headers.c src/mail/ses_headers.h
+	src/mail/ses_headers.c src/mail/ses_headers.h \
+	src/mail/simulator.c src/mail/simulator.h

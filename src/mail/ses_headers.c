@@ -36,6 +36,23 @@ static const char *const field_names[KIND_COUNT] = {
 };
 
 bool
+ses_arn_parse(struct span arn, struct span *account, struct span *name)
+{
+	static const char *const first[] = { "arn", "", "ses", "" };
+	struct span part;
+
+	for (size_t i = 0; i < ARRAY_LEN(first); i++)
+		if (!span_next(&arn, ':', &part) || part.len == 0 ||
+		    (first[i][0] != '\0' && !span_eq(part, span_of(first[i]))))
+			return false;
+	if (!span_next(&arn, ':', account) || account->len == 0 ||
+	    !span_starts(arn, SPAN_LIT("identity/")))
+		return false;
+	*name = span_skip(arn, strlen("identity/"));
+	return name->len > 0;
+}
+
+bool
 ses_header_is_request(struct span name)
 {
 	return span_istarts(name, SPAN_LIT("X-SES-"));

@@ -31,6 +31,9 @@ MUST_CHECK enum rc ses_headers_parse(
     const struct header *header, struct ses_headers *out, struct why *why);
 void ses_headers_free(struct ses_headers *headers);
 
+/* "arn:aws:ses:REGION:ACCOUNT:identity/NAME": its last two, borrowed; false when it is none. */
+bool ses_arn_parse(struct span arn, struct span *account, struct span *name);
+
 /* Whether a field is one of ours, to be removed from what is delivered: X-SES-* in any case. */
 bool ses_header_is_request(struct span name);
 

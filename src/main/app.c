@@ -22,6 +22,7 @@
 
 #include "event/event.h"
 #include "http/control.h"
+#include "mail/simulator.h"
 #include "main/notify.h"
 #include "main/reload.h"
 #include "main/watchdog.h"
@@ -58,6 +59,9 @@ struct app {
 	struct resolver *resolver;
 	struct mx_cache *mx;
 	struct accounts *accounts;
+	struct identities *identities;
+	struct config_sets *sets;
+	struct credentials *credentials;
 	struct queue *queue;
 	struct submit *submit;
 	struct smtp_server *smtp;
@@ -178,10 +182,38 @@ static void
 on_replayed(void *arg, const struct message *envelope)
 {
 	struct app *app = arg;
+	struct span simulator = span_of(app->now.config->simulator_domain);
+	unsigned counted = 0;
 
+	for (size_t i = 0; i < envelope->recipient_count; i++)
+		counted +=
+		    !simulator_is_address(simulator, span_of(envelope->recipients[i].address));
 	if (!envelope->notice)
-		accounts_replay(app->accounts, envelope->account, envelope->accepted_ms,
-		    (unsigned)envelope->recipient_count);
+		accounts_replay(app->accounts, envelope->account, envelope->accepted_ms, counted);
+}
+
+/* What clients own, as the configuration has it. */
+static enum rc
+use_objects(struct app *app, const struct snapshot *snapshot, struct why *why)
+{
+	enum rc rc = config_sets_use(app->sets, snapshot->config, why);
+
+	if (rc == RC_OK)
+		rc = accounts_configure(app->accounts, snapshot->config, why);
+	if (rc == RC_OK)
+		identities_use(app->identities, snapshot->identities);
+	return rc;
+}
+
+static enum rc
+make_objects(struct app *app, struct why *why)
+{
+	app->identities = identities_new();
+	app->sets = config_sets_new();
+	app->credentials = credentials_new();
+	if (app->identities == NULL || app->sets == NULL || app->credentials == NULL)
+		return why_set(why, RC_LATER, 0, "out of memory");
+	return use_objects(app, &app->now, why);
 }
 
 static enum rc
@@ -228,6 +260,8 @@ make_flow(struct app *app, struct why *why)
 		.workers = app->workers,
 		.spool = app->spool,
 		.accounts = app->accounts,
+		.identities = app->identities,
+		.sets = app->sets,
 		.secret = secret_span(app) };
 	enum rc rc = queue_new(&queue, app->now.config, app->now.tls_client, &app->queue, why);
 
@@ -235,7 +269,7 @@ make_flow(struct app *app, struct why *why)
 	if (rc == RC_OK)
 		rc = submit_new(&submit, &app->submit, why);
 	if (rc == RC_OK)
-		submit_configure(app->submit, app->now.config, app->now.identities, app->now.keys);
+		submit_configure(app->submit, app->now.config, app->now.keys);
 	return rc;
 }
 
@@ -247,7 +281,8 @@ make_smtp(struct app *app, struct why *why)
 		.loop_count = app->loop_count,
 		.workers = app->workers,
 		.spool = app->spool,
-		.submit = app->submit };
+		.submit = app->submit,
+		.credentials = app->credentials };
 	enum rc rc = smtp_server_new(&options, &app->smtp, why);
 
 	if (rc == RC_OK)
@@ -317,7 +352,7 @@ make_all(struct app *app, struct why *why)
 		rc = accounts_new(
 		    app->core, app->workers, app->now.config->state_directory, &app->accounts, why);
 	if (rc == RC_OK)
-		rc = accounts_configure(app->accounts, app->now.config, why);
+		rc = make_objects(app, why);
 	if (rc == RC_OK)
 		rc = make_dns(app, why);
 	if (rc == RC_OK)
@@ -340,9 +375,9 @@ apply(void *arg, struct snapshot *next, struct buf *restart)
 	if (app->smtp != NULL && smtp_server_configure(app->smtp, next->config, next->credentials,
 				     next->tls_server) != RC_OK)
 		return RC_LATER;
-	if (accounts_configure(app->accounts, next->config, &why) != RC_OK)
+	if (use_objects(app, next, &why) != RC_OK)
 		log_line(LOG_LEVEL_ERROR, "config", "%s", why.text);
-	submit_configure(app->submit, next->config, next->identities, next->keys);
+	submit_configure(app->submit, next->config, next->keys);
 	if (mx_cache_set_self_name(app->mx, next->config->hostname) != RC_OK)
 		log_line(
 		    LOG_LEVEL_ERROR, "config", "out of memory: MX lookups know the old host name");
@@ -712,6 +747,9 @@ free_all(struct app *app)
 	mx_cache_free(app->mx);
 	resolver_free(app->resolver);
 	accounts_free(app->accounts);
+	identities_free(app->identities);
+	config_sets_free(app->sets);
+	credentials_free(app->credentials);
 	for (size_t i = 0; i < app->signal_count; i++)
 		event_free(app->signals[i]);
 	loop_free(app->core);

@@ -9,8 +9,8 @@ void
 snapshot_free(struct snapshot *s)
 {
 	keyring_unref(s->keys);
-	identities_unref(s->identities);
-	credentials_unref(s->credentials);
+	identity_table_unref(s->identities);
+	credential_table_unref(s->credentials);
 	tls_client_unref(s->tls_client);
 	tls_server_unref(s->tls_server);
 	config_unref(s->config);
@@ -53,9 +53,9 @@ snapshot_load(const struct snapshot_options *options, struct snapshot *out, stru
 	note(errors, rc, "tls", &why, &good);
 	rc = tls_client_load(out->config, &out->tls_client, &why);
 	note(errors, rc, "delivery.ca_file", &why, &good);
-	rc = credentials_new(out->config, &out->credentials, &why);
+	rc = credential_table_new(out->config, &out->credentials, &why);
 	note(errors, rc, "accounts", &why, &good);
-	rc = identities_new(out->config, &out->identities, &why);
+	rc = identity_table_new(out->config, &out->identities, &why);
 	note(errors, rc, "identities", &why, &good);
 	rc = keyring_new(out->config, &out->keys, &why);
 	note(errors, rc, "identities", &why, &good);

@@ -13,8 +13,8 @@ struct snapshot {
 	struct config *config;
 	struct tls_server *tls_server;
 	struct tls_client *tls_client;
-	struct credentials *credentials;
-	struct identities *identities;
+	struct credential_table *credentials;
+	struct identity_table *identities;
 	struct keyring *keys;
 	uint64_t tls_stamp; /* of the certificate files when they were read */
 };

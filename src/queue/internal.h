@@ -47,8 +47,8 @@ struct queue_item {
 		struct reason *reason; /* last outcome, or NULL */
 		struct message *hot;   /* the first, if message->is_hot: before it has a reason */
 	};
-	/* Monotonic, modulo 2^32. ITEM_READY, ITEM_ACTIVE: since when it waits for a connection; ITEM_DEFERRED: until
-	 * when. */
+	/* Monotonic, modulo 2^32. ITEM_NEW: not before, 0: at once; ITEM_READY, ITEM_ACTIVE: since when it waits for a
+	 * connection; ITEM_DEFERRED: until when. */
 	uint32_t at_ms;
 	uint32_t generation; /* of the configuration it was assigned its site under */
 	uint16_t attempts;
@@ -131,10 +131,18 @@ message_is_over(const struct queue_message *m)
 	     each != NULL; \
 	     each = each##_next, each##_next = each != NULL ? items_from(each->next) : NULL)
 
+enum site_kind {
+	SITE_REMOTE,
+	/* What becomes of a recipient is known, see known.c. */
+	SITE_SIMULATOR,
+	SITE_SUPPRESSED
+};
+
 /* Destinations that share a way of delivery: one domain, or all that go to one smarthost. */
 struct site {
 	struct queue *queue;
-	char *key;			  /* the domain in lower case, or "=ROUTE" */
+	enum site_kind kind;
+	char *key; /* the domain in lower case, "=ROUTE", or "!simulator" and "!suppressed" */
 	const struct config_route *route; /* in policy->config, or NULL: MX of the domain */
 	struct delivery_policy *policy;	  /* NULL: to be made from the present configuration */
 	struct list ready;		  /* items */
@@ -211,11 +219,20 @@ void item_end(struct queue_item *item); /* extra ones are freed */
 void item_set_reason(struct queue_item *item, const char *reason);
 void item_make_ready(struct queue_item *item);
 void item_defer(struct queue_item *item, int64_t delay_ms);
+/* Of an ITEM_NEW: milliseconds until it may be tried. */
+int64_t item_wait_ms(const struct queue_item *item);
+/* An ITEM_NEW becomes ready, or deferred until it may be tried. */
+void item_begin(struct queue_item *item);
 void item_hold(struct queue_item *item); /* not while it is active */
 void item_on_due(struct queue_item *item);
 /* The item was given its site under an older configuration: recipients whose route has changed become items of their
  * new sites. True: none is left, the item is over. */
 bool item_reroute(struct queue_item *item, const struct message *message);
+
+/* known.c */
+enum site_kind known_kind(
+    const struct queue *queue, const struct message *message, const char *address);
+void known_outcome(const struct site *site, const char *address, struct outcome *out);
 
 /* outcome.c */
 void queue_discard(struct queue_message *message); /* nothing is left to do: recorded, freed */
@@ -233,9 +250,10 @@ void item_put_back(
 void reports_free(struct queue *queue);		  /* those on their way: at the end */
 
 /* site.c */
-struct site *site_for(struct queue *queue, struct span domain); /* NULL: out of memory */
-void site_add(struct site *site, struct queue_item *item);	/* a ready item */
-void site_remove(struct site *site, struct queue_item *item);	/* from ready */
+struct site *site_for(struct queue *queue, const struct message *message,
+    const char *address);				   /* of a recipient. NULL: out of memory */
+void site_add(struct site *site, struct queue_item *item); /* a ready item */
+void site_remove(struct site *site, struct queue_item *item); /* from ready */
 void site_run(struct site *site);
 /* The same when the callbacks under way have returned: from inside walks of messages or sites. */
 void site_run_later(struct site *site);

@@ -2,6 +2,7 @@ noinst_LIBRARIES += src/queue/libpr_queue.a
 src_queue_libpr_queue_a_SOURCES = \
 	src/queue/internal.h \
 	src/queue/audit.c \
+	src/queue/known.c \
 	src/queue/message.c \
 	src/queue/outcome.c \
 	src/queue/queue.c src/queue/queue.h \

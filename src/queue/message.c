@@ -25,6 +25,7 @@ item_assign(struct queue_item *item, struct site *site, size_t base)
 	item->attempts = 0;
 	item->state = ITEM_NEW;
 	item->replay_ms = 0;
+	item->at_ms = 0;
 	item->base = (uint8_t)base;
 	site->items++;
 }
@@ -147,12 +148,25 @@ item_defer(struct queue_item *item, int64_t delay_ms)
 	wheel_add(&item->site->queue->deferred, item, delay_ms);
 }
 
-static struct span
-domain_of(const char *address)
+int64_t
+item_wait_ms(const struct queue_item *item)
 {
-	struct span a = span_of(address);
+	int32_t left_ms = (int32_t)(item->at_ms - (uint32_t)clock_mono_ms());
 
-	return span_skip(a, span_find_last(a, '@') + 1);
+	return item->at_ms != 0 && left_ms > 0 ? left_ms : 0;
+}
+
+void
+item_begin(struct queue_item *item)
+{
+	int64_t wait_ms = item_wait_ms(item);
+
+	if (wait_ms == 0) {
+		item_make_ready(item);
+		return;
+	}
+	item_set_reason(item, "its account sends faster than its rate");
+	item_defer(item, wait_ms);
 }
 
 bool
@@ -171,7 +185,7 @@ item_reroute(struct queue_item *item, const struct message *message)
 
 		if (!item_has(item, i))
 			continue;
-		site = site_for(queue, domain_of(message->recipients[i].address));
+		site = site_for(queue, message, message->recipients[i].address);
 		other = site != item->site ? item_for(m, site, i) : NULL;
 		if (other == NULL)
 			continue; /* it stays, or memory is out and it is tried as it was */
@@ -210,6 +224,17 @@ message_left_ms(const struct queue_message *m)
 	return m->has_end ? left_ms : left_ms + message_queue(m)->config->delivery.max_age_ms;
 }
 
+/* For item->at_ms of a new one. */
+static uint32_t
+not_before(const struct message *from)
+{
+	int64_t wait_ms = from->not_before_ms > 0 ? from->not_before_ms - clock_wall_ms() : 0;
+
+	if (wait_ms <= 0 || wait_ms > INT32_MAX)
+		return 0;
+	return (uint32_t)(clock_mono_ms() + wait_ms) | 1; /* 0 means something else */
+}
+
 static void
 release(struct queue *queue, struct queue_message *m)
 {
@@ -241,12 +266,16 @@ message_make(struct queue *queue, const struct message *from)
 	m->recipient_count = (unsigned)from->recipient_count & 0x7f;
 	for (size_t i = 0; i < from->recipient_count; i++) {
 		struct queue_item *item =
-		    item_for(m, site_for(queue, domain_of(from->recipients[i].address)), i);
+		    item_for(m, site_for(queue, from, from->recipients[i].address), i);
 
 		if (item == NULL) {
 			release(queue, m);
 			return NULL;
 		}
+		item->at_ms = not_before(from);
+		/* A start may know domains only: then the message itself tells, when it is read. */
+		if (item->site->kind == SITE_SUPPRESSED && from->recipients[i].address[0] == '@')
+			item->generation = queue->generation - 1;
 		item_add(item, i);
 	}
 	return m;

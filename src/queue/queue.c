@@ -29,7 +29,7 @@ on_committed(void *arg, enum rc rc, const struct why *why)
 	message_queue(m)->message_count++;
 	callback(callback_arg, RC_OK, m->entry.sequence, why);
 	ITEMS_FOREACH (item, m)
-		item_make_ready(item);
+		item_begin(item);
 	/* The message stays: an attempt ends later, never from inside. */
 	ITEMS_FOREACH (item, m)
 		site_run(item->site);
@@ -117,7 +117,8 @@ on_replay_poison(void *arg, struct spool_entry *entry)
 static void
 start_item(const struct queue *queue, struct queue_item *item)
 {
-	int64_t delay_ms = item->replay_ms > 0 ? item->replay_ms - clock_wall_ms() : 0;
+	int64_t delay_ms =
+	    item->replay_ms > 0 ? item->replay_ms - clock_wall_ms() : item_wait_ms(item);
 
 	if (item->open == 0) {
 		item_end(item);

@@ -23,6 +23,9 @@ struct queue_options {
 	struct mx_cache *mx;
 	/* Counts messages found at start against the quotas; NULL: nobody asks. */
 	void (*on_replayed)(void *arg, const struct message *envelope);
+	/* Whether the account of the message has the recipient on its suppression list, for a reason that counts; of
+	 * "@example.com", which stands for any address in it, whether it may have. NULL: nobody is. */
+	bool (*is_suppressed)(void *arg, const struct message *envelope, const char *address);
 	void *arg;
 };
 

@@ -52,10 +52,16 @@ route_for(const struct config *config, struct span domain)
 
 /* Into `out`; the length. A longer domain is none, and shares its site with those that begin alike. */
 static size_t
-site_key(const struct config_route *route, struct span domain, char out[SITE_KEY_MAX])
+site_key(enum site_kind kind, const struct config_route *route, struct span domain,
+    char out[SITE_KEY_MAX])
 {
 	size_t len = domain.len < SITE_KEY_MAX ? domain.len : SITE_KEY_MAX - 1;
 
+	if (kind != SITE_REMOTE) {
+		(void)snprintf(
+		    out, SITE_KEY_MAX, "%s", kind == SITE_SIMULATOR ? "!simulator" : "!suppressed");
+		return strlen(out);
+	}
 	if (route != NULL && route->host[0] != '\0') {
 		(void)snprintf(out, SITE_KEY_MAX, "=%s", route->name);
 		return strlen(out);
@@ -72,11 +78,13 @@ on_pause_over(void *arg)
 }
 
 struct site *
-site_for(struct queue *queue, struct span domain)
+site_for(struct queue *queue, const struct message *message, const char *address)
 {
+	enum site_kind kind = known_kind(queue, message, address);
+	struct span all = span_of(address), domain = span_skip(all, span_find_last(all, '@') + 1);
 	const struct config_route *route = route_for(queue->config, domain);
 	char text[SITE_KEY_MAX], *key;
-	size_t len = site_key(route, domain, text);
+	size_t len = site_key(kind, route, domain, text);
 	struct site *site = map_get(&queue->sites, span_make(text, len));
 
 	if (site != NULL)
@@ -89,6 +97,7 @@ site_for(struct queue *queue, struct span domain)
 		return NULL;
 	}
 	site->queue = queue;
+	site->kind = kind;
 	site->key = key;
 	list_init(&site->ready);
 	list_init(&site->idle);
@@ -346,9 +355,10 @@ stricter(enum config_tls_policy site, int message)
 
 /* ------------------------------------------------------------------ hosts --------------------- */
 
-/* All open recipients of the item get the same outcome, without an attempt. */
+/* All open recipients of the item get their outcome without an attempt. */
 static void
-settle_all(struct queue_item *item, struct message *message, const struct outcome *outcome)
+settle_all(struct queue_item *item, struct message *message,
+    void (*outcome_of)(const struct site *site, const char *address, struct outcome *out))
 {
 	struct client_recipient *results = calloc(message->recipient_count, sizeof *results);
 	uint8_t index[MESSAGE_RECIPIENTS_MAX];
@@ -362,7 +372,7 @@ settle_all(struct queue_item *item, struct message *message, const struct outcom
 	for (size_t i = 0; i < message->recipient_count; i++)
 		if (item_has(item, i)) {
 			results[count].address = message->recipients[i].address;
-			results[count].outcome = *outcome;
+			outcome_of(item->site, results[count].address, &results[count].outcome);
 			index[count++] = (uint8_t)i;
 		}
 	item_settle(item, message, index, results, count, NULL, 0);
@@ -370,8 +380,9 @@ settle_all(struct queue_item *item, struct message *message, const struct outcom
 }
 
 static void
-outcome_of_hosts(const struct mx_result *hosts, struct outcome *out)
+outcome_of_hosts(const struct site *site, const char *address, struct outcome *out)
 {
+	const struct mx_result *hosts = site->hosts;
 	static const struct {
 		enum outcome_kind kind;
 		int code;
@@ -384,6 +395,7 @@ outcome_of_hosts(const struct mx_result *hosts, struct outcome *out)
 		[MX_FAILED] = { OUTCOME_DEFERRED, 421, "4.4.3" },
 	};
 
+	(void)address;
 	out->kind = OUTCOME_NONE;
 	outcome_set(out, table[hosts->status].kind, table[hosts->status].code,
 	    table[hosts->status].status, false, hosts->why);
@@ -487,17 +499,17 @@ static void
 start(struct queue_item *item, struct message *message)
 {
 	struct site *site = item->site;
-	struct outcome outcome;
 	unsigned work = item->work;
 
 	if (item_reroute(item, message)) { /* it is gone */
 		leave(site, work);
+	} else if (site->kind != SITE_REMOTE) {
+		settle_all(item, message, known_outcome);
 	} else if (site->queue->stopping || !hosts_are_known(site)) {
 		leave_active(item);
 		item_make_ready(item);
 	} else if (site->hosts->status != MX_OK) {
-		outcome_of_hosts(site->hosts, &outcome);
-		settle_all(item, message, &outcome);
+		settle_all(item, message, outcome_of_hosts);
 	} else {
 		begin_attempt(item, message);
 	}
@@ -578,10 +590,12 @@ site_run(struct site *site)
 	       !timer_is_set(&site->pause) && list_is_empty(&site->starved)) {
 		struct queue_item *item = container_of(site->ready.next, struct queue_item, node);
 
+		bool remote = site->kind == SITE_REMOTE;
+
 		/* One of an older configuration may belong elsewhere: its message tells. */
-		if (item->generation == queue->generation && !find_hosts(site))
+		if (remote && item->generation == queue->generation && !find_hosts(site))
 			return;
-		if (!has_capacity(queue)) {
+		if (remote && !has_capacity(queue)) {
 			list_add_tail(&queue->starved, &site->starved);
 			return;
 		}

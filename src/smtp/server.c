@@ -27,7 +27,7 @@ enum {
 struct context {
 	atomic_uint refs;
 	struct config *config;
-	struct credentials *credentials;
+	struct credential_table *credentials;
 	struct tls_server *tls;
 };
 
@@ -106,14 +106,14 @@ context_unref(struct context *context)
 	if (context == NULL || --context->refs > 0)
 		return;
 	config_unref(context->config);
-	credentials_unref(context->credentials);
+	credential_table_unref(context->credentials);
 	tls_server_unref(context->tls);
 	free(context);
 }
 
 enum rc
 smtp_server_configure(struct smtp_server *server, struct config *config,
-    struct credentials *credentials, struct tls_server *tls)
+    struct credential_table *credentials, struct tls_server *tls)
 {
 	struct context *context = calloc(1, sizeof *context);
 
@@ -121,7 +121,7 @@ smtp_server_configure(struct smtp_server *server, struct config *config,
 		return RC_LATER;
 	context->refs = 1;
 	context->config = config_ref(config);
-	context->credentials = credentials_ref(credentials);
+	context->credentials = credential_table_ref(credentials);
 	context->tls = tls_server_ref(tls);
 	context_unref(server->context);
 	server->context = context;
@@ -408,7 +408,8 @@ host_check_credential(void *arg, const char *id, const char *password)
 	struct client *client = arg;
 	struct login login = { "", PROFILE_SES };
 	const char *reason = "";
-	enum rc rc = credentials_check(client->context->credentials, id, password, &login, &reason);
+	enum rc rc = credentials_check(client->context->credentials,
+	    client->server->options.credentials, id, password, &login, &reason);
 
 	session_auth_result(client->session, rc, &login, reason, &client->out);
 }

@@ -18,6 +18,7 @@ struct smtp_server_options {
 	struct worker_pool *workers;
 	struct spool *spool;
 	struct submit *submit;
+	struct credentials *credentials; /* of the store */
 };
 
 MUST_CHECK enum rc smtp_server_new(
@@ -26,7 +27,7 @@ void smtp_server_free(struct smtp_server *server); /* when smtp_server_sessions 
 
 /* For sessions that begin from now on. Takes its own references. RC_LATER: out of memory, nothing changed. */
 MUST_CHECK enum rc smtp_server_configure(struct smtp_server *server, struct config *config,
-    struct credentials *credentials, struct tls_server *tls);
+    struct credential_table *credentials, struct tls_server *tls);
 
 /* Listen as the configuration says; `inherited` gives descriptors from the service manager by listener name (-1: none;
  * asked again until -1). Logs each address. */

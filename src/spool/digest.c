@@ -21,10 +21,10 @@
 #define DIGEST_MAGIC "PRDIGES\n"
 
 enum {
-	DIGEST_VERSION = 1,
+	DIGEST_VERSION = 2,
 	DIGEST_HEADER_SIZE = 64,
 	ENTRY_SIZE = 20,
-	BRIEF_SIZE = 43,
+	BRIEF_SIZE = 51,
 	AS_BEFORE = 0xffff /* in place of a length: the same domain as the one before */
 };
 
@@ -38,7 +38,7 @@ domain_of(const char *address)
 	return span_skip(a, span_find_last(a, '@') + 1);
 }
 
-/* stamp 8, uuid 16, accepted 8, max age 8, notice 1, recipients 2; then the account and the domains as strings. */
+/* stamp 8, uuid 16, accepted 8, max age 8, not before 8, notice 1, recipients 2; then the account and the domains as strings. */
 static void
 add_brief(struct buf *out, const struct message *m)
 {
@@ -48,6 +48,7 @@ add_brief(struct buf *out, const struct message *m)
 	buf_add(out, m->id.uuid, sizeof m->id.uuid);
 	le_add(out, (uint64_t)m->accepted_ms, 8);
 	le_add(out, (uint64_t)m->max_age_ms, 8);
+	le_add(out, (uint64_t)m->not_before_ms, 8);
 	le_add(out, m->notice ? 1 : 0, 1);
 	le_add(out, m->recipient_count, 2);
 	le_add(out, strlen(m->account), 2);
@@ -132,7 +133,7 @@ bool
 digest_brief_is_good(struct span brief)
 {
 	struct span rest = span_skip(brief, BRIEF_SIZE);
-	size_t count = brief.len >= BRIEF_SIZE ? (size_t)le_get(brief.p + 41, 2) : 0;
+	size_t count = brief.len >= BRIEF_SIZE ? (size_t)le_get(brief.p + 49, 2) : 0;
 
 	if (count == 0 || count > MESSAGE_RECIPIENTS_MAX || !skip_string(&rest, false))
 		return false;
@@ -168,7 +169,7 @@ digest_envelope(struct span brief, struct envelope *out)
 
 	if (brief.len < BRIEF_SIZE + 2)
 		return RC_BAD;
-	count = (size_t)le_get(brief.p + 41, 2);
+	count = (size_t)le_get(brief.p + 49, 2);
 	if (count == 0 || count > MESSAGE_RECIPIENTS_MAX)
 		return RC_BAD;
 	rc = envelope_prepare(out, brief.len + 2 * count + 2, count);
@@ -178,7 +179,8 @@ digest_envelope(struct span brief, struct envelope *out)
 	memcpy(m->id.uuid, brief.p + 8, sizeof m->id.uuid);
 	m->accepted_ms = (int64_t)le_get(brief.p + 24, 8);
 	m->max_age_ms = (int64_t)le_get(brief.p + 32, 8);
-	m->notice = le_get(brief.p + 40, 1) != 0;
+	m->not_before_ms = (int64_t)le_get(brief.p + 40, 8);
+	m->notice = le_get(brief.p + 48, 1) != 0;
 	arena = out->arena;
 	len = (size_t)le_get(rest.p, 2);
 	rest = span_skip(rest, 2);

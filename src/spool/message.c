@@ -13,7 +13,8 @@
 #include "util/le.h"
 
 enum {
-	ENVELOPE_VERSION = 1
+	ENVELOPE_VERSION = 2, /* 1 has no not_before_ms */
+	ENVELOPE_OLDEST = 1
 };
 
 /* The string fields in the order of the format. */
@@ -168,6 +169,7 @@ envelope_encode(const struct message *message, struct buf *out)
 	le_add(out, (uint64_t)(m->tls + 1), 1);
 	le_add(out, (uint64_t)m->ret, 1);
 	le_add(out, (m->has_8bit ? 1U : 0) | (m->notice ? 2U : 0), 1);
+	le_add(out, (uint64_t)m->not_before_ms, 8);
 	for (size_t i = 0; (field = string_field(m, i)) != NULL; i++)
 		put_string(out, *field);
 	le_add(out, m->recipient_count, 2);
@@ -257,9 +259,9 @@ decode_tags(struct cursor *c, struct message *out)
 static bool
 decode_numbers(struct cursor *c, struct message *out)
 {
-	uint64_t flags;
+	uint64_t flags, version = get_number(c, 1);
 
-	if (get_number(c, 1) != ENVELOPE_VERSION || c->bad)
+	if (version < ENVELOPE_OLDEST || version > ENVELOPE_VERSION || c->bad)
 		return false;
 	out->id.stamp = get_number(c, 8);
 	if (c->left.len < sizeof out->id.uuid)
@@ -273,6 +275,7 @@ decode_numbers(struct cursor *c, struct message *out)
 	flags = get_number(c, 1);
 	out->has_8bit = (flags & 1) != 0;
 	out->notice = (flags & 2) != 0;
+	out->not_before_ms = version >= 2 ? (int64_t)get_number(c, 8) : 0;
 	return !c->bad;
 }
 

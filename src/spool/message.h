@@ -36,8 +36,9 @@ struct message {
 	char *return_path; /* envelope sender we use outwards; "": null */
 	char *client;	   /* "name[address]" as the log has it */
 	char *envid;
-	int ret;	    /* DSN_RET_ of wire/command.h */
-	int64_t max_age_ms; /* give up after; 0: the default */
+	int ret;	       /* DSN_RET_ of wire/command.h */
+	int64_t max_age_ms;    /* give up after; 0: the default */
+	int64_t not_before_ms; /* wall clock: no attempt before; 0: at once */
 	int tls; /* enum config_tls_policy the configuration set asks for; -1: the default */
 	struct message_recipient *recipients;
 	size_t recipient_count;

@@ -188,6 +188,21 @@ new_header(struct submit *submit, struct submission *s, const struct identity *i
 	return rc == RC_OK && out->failed ? RC_LATER : rc;
 }
 
+/* Tags of the set, but for names that the message has. */
+static bool
+add_set_tags(const struct submission *s, const struct config_set *set, struct message *m)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && set != NULL && i < set->tag_count; i++) {
+		struct span value = span_of(set->tags[i]), name;
+
+		if (span_next(&value, '=', &name) && tag_value(s, name).p == NULL)
+			ok = message_add_tag(m, name, value) == RC_OK;
+	}
+	return ok;
+}
+
 static enum rc
 copy_envelope(struct submission *s, const struct config_set *set, const struct identity *identity,
     struct message *m)
@@ -210,6 +225,7 @@ copy_envelope(struct submission *s, const struct config_set *set, const struct i
 	}
 	for (size_t i = 0; ok && i < s->ses.tag_count; i++)
 		ok = message_add_tag(m, s->ses.tags[i].name, s->ses.tags[i].value) == RC_OK;
+	ok = ok && add_set_tags(s, set, m);
 	m->ret = s->ret;
 	if (set != NULL) {
 		m->max_age_ms = set->max_delivery_ms;
@@ -261,7 +277,7 @@ compose(struct submit *submit, struct submission *s, const struct config_set *se
     const struct identity *identity, struct message **out, struct why *why)
 {
 	const struct account *account = account_find(submit->options.accounts, s->account);
-	bool ses = account == NULL || account_profile(account) == PROFILE_SES;
+	bool ses = account == NULL || account_settings(account)->profile == PROFILE_SES;
 	struct message *m = message_new();
 	struct buf header = BUF_EMPTY;
 	uint8_t random[16];
@@ -277,6 +293,8 @@ compose(struct submit *submit, struct submission *s, const struct config_set *se
 	if (rc == RC_OK) {
 		m->id = s->id;
 		m->accepted_ms = message_id_time_ms(&s->id);
+		if (account_charge_wait_ms(s->charge) > 0)
+			m->not_before_ms = m->accepted_ms + account_charge_wait_ms(s->charge);
 		m->has_8bit = s->has_8bit;
 		rc = move_content(s, &header, m);
 	}

@@ -9,7 +9,6 @@
 struct submit {
 	struct submit_options options;
 	struct config *config;
-	struct identities *identities;
 	struct keyring *keys;
 	struct map
 	    feedback; /* what stands for an account and identity in Feedback-ID, by "ACCOUNT/IDENTITY" */
@@ -24,9 +23,9 @@ MUST_CHECK enum rc check_content(
 MUST_CHECK enum rc policy_apply(struct submit *submit, struct submission *s,
     const struct config_set **set, const struct identity **identity, struct why *why);
 
-/* policy.c: the identity whose key signs mail with this From value, or NULL. */
+/* policy.c: the identity of `account` whose key signs mail with this From value, or NULL. */
 const struct identity *policy_signer(
-    const struct submit *submit, const struct submission *s, struct span from);
+    const struct submit *submit, const char *account, struct span from);
 
 /* compose.c: on the core. The outgoing message without its signature, from what the submission holds: the body moves
  * into it. */

@@ -281,14 +281,15 @@ sign_or_store(struct submit *submit, struct submission *s)
 
 /* The key of the most specific identity above From that has one. */
 static void
-choose_key(struct submit *submit, struct submission *s)
+choose_key(struct submit *submit, struct submission *s, const struct identity *identity)
 {
+	const char *owner = identity != NULL ? identity->account : s->account;
 	const struct header_field *from = header_find(&s->header, SPAN_LIT("From"));
 	const struct identity *signer = NULL;
 	struct sign_key *key;
 
 	if (from != NULL)
-		signer = policy_signer(submit, s, from->value);
+		signer = policy_signer(submit, owner, from->value);
 	key = signer != NULL ? keyring_find(submit->keys, signer->name) : NULL;
 	s->key = key != NULL ? sign_key_ref(key) : NULL;
 }
@@ -315,7 +316,7 @@ on_core(struct loop_msg *msg)
 	if (rc == RC_OK)
 		rc = policy_apply(submit, s, &set, &identity, &s->why);
 	if (rc == RC_OK) {
-		choose_key(submit, s);
+		choose_key(submit, s, identity);
 		keep_original_id(s);
 		rc = compose(submit, s, set, identity, &s->message, &s->why);
 	}
@@ -347,18 +348,14 @@ submit_new(const struct submit_options *options, struct submit **out, struct why
 }
 
 void
-submit_configure(struct submit *submit, struct config *config, struct identities *identities,
-    struct keyring *keys)
+submit_configure(struct submit *submit, struct config *config, struct keyring *keys)
 {
 	struct config *old_config = submit->config;
-	struct identities *old_identities = submit->identities;
 	struct keyring *old_keys = submit->keys;
 
 	submit->config = config_ref(config);
-	submit->identities = identities_ref(identities);
 	submit->keys = keyring_ref(keys);
 	config_unref(old_config);
-	identities_unref(old_identities);
 	keyring_unref(old_keys);
 }
 
@@ -375,7 +372,6 @@ submit_free(struct submit *submit)
 		return;
 	compose_forget(submit);
 	config_unref(submit->config);
-	identities_unref(submit->identities);
 	keyring_unref(submit->keys);
 	free(submit);
 }

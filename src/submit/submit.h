@@ -10,6 +10,7 @@
 
 #include "account/account.h"
 #include "config/config.h"
+#include "configset/configset.h"
 #include "identity/identity.h"
 #include "mail/ses_headers.h"
 #include "net/worker.h"
@@ -26,6 +27,8 @@ struct submit_options {
 	struct spool *spool;
 	struct queue *queue;
 	struct accounts *accounts;
+	struct identities *identities;
+	struct config_sets *sets;
 	struct span secret; /* of this installation, for Feedback-ID; borrowed */
 };
 
@@ -35,8 +38,7 @@ void submit_free(struct submit *submit);	    /* when submit_pending is 0 */
 size_t submit_pending(const struct submit *submit); /* core loop only */
 
 /* Core loop: use these from now on. Takes its own references. */
-void submit_configure(struct submit *submit, struct config *config, struct identities *identities,
-    struct keyring *keys);
+void submit_configure(struct submit *submit, struct config *config, struct keyring *keys);
 
 struct submission_recipient {
 	char *address; /* owned */

@@ -66,3 +66,15 @@ bucket_wait_us(struct bucket *b, double cost, int64_t now_us)
 	lack = bucket_need(b, cost) - b->level;
 	return lack <= 0 ? 0 : (int64_t)(lack / b->rate * 1e6) + 1;
 }
+
+int64_t
+bucket_take_later(struct bucket *b, double cost, int64_t now_us, int64_t max_us)
+{
+	int64_t wait_us = bucket_wait_us(b, cost, now_us);
+
+	if (wait_us > max_us)
+		return -1;
+	if (b->rate > 0)
+		b->level -= cost;
+	return wait_us;
+}

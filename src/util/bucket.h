@@ -18,6 +18,9 @@ struct bucket {
 void bucket_init(struct bucket *b, double rate, double burst, int64_t now_us);
 void bucket_set(struct bucket *b, double rate, double burst, int64_t now_us); /* keeps the level */
 bool bucket_take(struct bucket *b, double cost, int64_t now_us);
+/* The same for who can wait: taken at once, in debt if need be, when what it stands for waits for so many microseconds
+ * (0: not at all). -1: it would be more than `max_us`, and nothing is taken. */
+int64_t bucket_take_later(struct bucket *b, double cost, int64_t now_us, int64_t max_us);
 void bucket_refund(struct bucket *b, double cost);
 
 /* Microseconds from now_us until `cost` could be taken; 0: at once. */

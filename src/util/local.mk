@@ -9,6 +9,7 @@ src_util_libpr_util_a_SOURCES = \
 	src/util/fault.c src/util/fault.h \
 	src/util/fsutil.c src/util/fsutil.h \
 	src/util/hash.c src/util/hash.h \
+	src/util/owned.c src/util/owned.h \
 	src/util/heap.c src/util/heap.h \
 	src/util/le.h \
 	src/util/list.h \

@@ -31,7 +31,8 @@ try_envelope(struct span in)
 		MUST(used <= in.len);
 		check_message(first);
 		envelope_encode(first, &once);
-		MUST(buf_len(&once) == used);
+		/* Version 1 had one number less. */
+		MUST(buf_len(&once) == used + (in.p[0] == 1 ? 8 : 0));
 		MUST(envelope_decode(buf_span(&once), second, &used) == RC_OK);
 		MUST(used == buf_len(&once));
 		envelope_encode(second, &twice);

@@ -624,10 +624,10 @@ __wrap_bounce_make(const struct config *config, const struct message *message,
 
 /* ------------------------------------------------------------------ limits -------------------- */
 
-enum rc __real_account_take(
-    struct account *account, unsigned recipients, struct account_charge **charge, struct why *why);
-enum rc __wrap_account_take(
-    struct account *account, unsigned recipients, struct account_charge **charge, struct why *why);
+enum rc __real_account_take(struct account *account, unsigned recipients, unsigned of_quota,
+    struct account_charge **charge, struct why *why);
+enum rc __wrap_account_take(struct account *account, unsigned recipients, unsigned of_quota,
+    struct account_charge **charge, struct why *why);
 void __real_account_keep(struct account_charge *charge);
 void __wrap_account_keep(struct account_charge *charge);
 void __real_account_refund(struct account_charge *charge);
@@ -700,10 +700,10 @@ check_rate(unsigned a, unsigned recipients, bool taken, bool refused)
 }
 
 enum rc
-__wrap_account_take(
-    struct account *account, unsigned recipients, struct account_charge **charge, struct why *why)
+__wrap_account_take(struct account *account, unsigned recipients, unsigned of_quota,
+    struct account_charge **charge, struct why *why)
 {
-	enum rc rc = __real_account_take(account, recipients, charge, why);
+	enum rc rc = __real_account_take(account, recipients, of_quota, charge, why);
 	unsigned a = account_index(account);
 	int64_t quota = sim->plan.accounts[a].quota, now_ms = sim->mono_us / 1000;
 	bool by_quota = rc != RC_OK && strstr(why->text, "quota") != NULL;

@@ -33,7 +33,9 @@ static struct {
 	size_t loop_count;
 	struct worker_pool *workers;
 	struct config *config;
+	struct identity_table *identity_table;
 	struct identities *identities;
+	struct config_sets *sets;
 	struct keyring *keys;
 	struct spool *spool;
 	struct resolver *resolver;
@@ -175,7 +177,11 @@ make_parts(void)
 	struct submit_options submit = { .core = world.core, .secret = SPAN_LIT("a secret") };
 
 	world.workers = worker_pool_new(0, 10000, &why);
-	must(identities_new(world.config, &world.identities, &why), "identities", &why);
+	must(identity_table_new(world.config, &world.identity_table, &why), "identities", &why);
+	submit.identities = world.identities = identities_new();
+	submit.sets = world.sets = config_sets_new();
+	identities_use(world.identities, world.identity_table);
+	must(config_sets_use(world.sets, world.config, &why), "configuration sets", &why);
 	must(keyring_new(world.config, &world.keys, &why), "keys", &why);
 	must(spool_open(&spool, world.core, world.workers, &world.spool, &why), "spool", &why);
 	model_usage_found("state/usage");
@@ -191,7 +197,7 @@ make_parts(void)
 	submit.queue = world.queue;
 	submit.accounts = world.accounts;
 	must(submit_new(&submit, &world.submit, &why), "submit", &why);
-	submit_configure(world.submit, world.config, world.identities, world.keys);
+	submit_configure(world.submit, world.config, world.keys);
 }
 
 /* As src/main/app.c: loops first, then what their last messages may still ask for. */
@@ -212,7 +218,9 @@ close_all(void)
 	accounts_free(world.accounts);
 	loop_free(world.core);
 	keyring_unref(world.keys);
-	identities_unref(world.identities);
+	identities_free(world.identities);
+	identity_table_unref(world.identity_table);
+	config_sets_free(world.sets);
 	config_unref(world.config);
 	if (conn_count() > 0)
 		sim_fail("%zu connections are left at the end", conn_count());

@@ -11,7 +11,7 @@ import sys
 PURE = {"util"}
 PLATFORM = PURE | {"mail", "wire", "config", "net"}
 SERVICES = PLATFORM | {"event"}
-FLOW = SERVICES | {"account", "auth", "dns", "identity", "sign", "spool"}
+FLOW = SERVICES | {"account", "auth", "configset", "dns", "identity", "sign", "spool", "suppress"}
 ALLOWED = {
     "util": set(),
     "mail": PURE,
@@ -23,6 +23,8 @@ ALLOWED = {
     "spool": SERVICES,
     "sign": SERVICES,
     "identity": SERVICES,
+    "configset": SERVICES,
+    "suppress": SERVICES,
     "account": SERVICES,
     "auth": SERVICES,
     "bounce": FLOW,

@@ -151,7 +151,9 @@ take(const struct world *w, const char *name, unsigned recipients)
 	struct why why = WHY_EMPTY;
 	struct account_charge *charge;
 
-	assert_rc(account_take(account_find(w->accounts, name), recipients, &charge, &why), RC_OK);
+	assert_rc(
+	    account_take(account_find(w->accounts, name), recipients, recipients, &charge, &why),
+	    RC_OK);
 	assert_int_equal(account_charge_ms(charge), clock_wall_ms());
 	return charge;
 }
@@ -162,7 +164,8 @@ check_take(const struct world *w, const char *name, unsigned recipients, const c
 {
 	struct why why = WHY_EMPTY;
 	struct account_charge *charge;
-	enum rc rc = account_take(account_find(w->accounts, name), recipients, &charge, &why);
+	enum rc rc =
+	    account_take(account_find(w->accounts, name), recipients, recipients, &charge, &why);
 
 	assert_string_equal(why.text, text);
 	assert_int_equal(why.code, text[0] == '\0' ? 0 : 454);
@@ -350,8 +353,8 @@ test_may_send(void **state)
 	    "Message rejected: Sending paused for this account. For more information, please check "
 	    "the inbox of the email address associated with your AWS account.");
 	assert_rc(account_may_send(account_find(w.accounts, "b"), &why), RC_OK);
-	assert_false(account_in_production(account_find(w.accounts, "b")));
-	assert_int_equal(account_profile(account_find(w.accounts, "b")), PROFILE_RELAY);
+	assert_false(account_settings(account_find(w.accounts, "b"))->production);
+	assert_int_equal(account_settings(account_find(w.accounts, "b"))->profile, PROFILE_RELAY);
 	assert_null(account_find(w.accounts, "c"));
 	/* Gone from the configuration: it is kept, and may not send. */
 	configure(&w, "accounts = ({ name = \"a\"; });");

@@ -161,8 +161,14 @@ set_up(void **state)
 	struct config *config = must_parse(text);
 
 	(void)state;
-	assert_rc(identities_new(config, &identities, &why), RC_OK);
-	config_unref(config); /* it lives on in the snapshot */
+	struct identity_table *table;
+
+	assert_rc(identity_table_new(config, &table, &why), RC_OK);
+	config_unref(config); /* it lives on in the table */
+	identities = identities_new();
+	assert_non_null(identities);
+	identities_use(identities, table);
+	identity_table_unref(table);
 	return 0;
 }
 
@@ -170,9 +176,8 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	identities_unref(identities_ref(identities));
-	identities_unref(identities);
-	identities_unref(NULL);
+	identities_free(identities);
+	identities_free(NULL);
 	return 0;
 }
 

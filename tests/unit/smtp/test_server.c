@@ -25,6 +25,7 @@ struct world {
 	struct loop *loop;
 	struct worker_pool *workers;
 	struct submit *submit;
+	struct credentials *credentials;
 	struct smtp_server *server;
 	struct config *config;
 	pthread_t thread;
@@ -63,7 +64,7 @@ begin(struct world *w, const char *tls, const char *settings)
 	static unsigned next_port;
 	struct smtp_server_options options;
 	struct submit_options submit_options;
-	struct credentials *credentials;
+	struct credential_table *credentials;
 	struct tls_server *tls_server;
 	struct why why = WHY_EMPTY;
 	char text[1000];
@@ -74,11 +75,14 @@ begin(struct world *w, const char *tls, const char *settings)
 	assert_true(w->loop != NULL && w->workers != NULL);
 	submit_options = (struct submit_options){ .core = w->loop, .workers = w->workers };
 	assert_rc(submit_new(&submit_options, &w->submit, &why), RC_OK);
+	w->credentials = credentials_new();
+	assert_non_null(w->credentials);
 	options = (struct smtp_server_options){ .core = w->loop,
 		.loops = &w->loop,
 		.loop_count = 1,
 		.workers = w->workers,
-		.submit = w->submit };
+		.submit = w->submit,
+		.credentials = w->credentials };
 	assert_rc(smtp_server_new(&options, &w->server, &why), RC_OK);
 	do { /* a port that is free */
 		w->port = 22000 + ((unsigned)getpid() + next_port++) % 100;
@@ -93,11 +97,11 @@ begin(struct world *w, const char *tls, const char *settings)
 		w->config = must_parse(text);
 		if (body_budget > 0)
 			w->config->spool.body_budget_bytes = body_budget;
-		assert_rc(credentials_new(w->config, &credentials, &why), RC_OK);
+		assert_rc(credential_table_new(w->config, &credentials, &why), RC_OK);
 		assert_rc(tls_server_load(w->config, &tls_server, &why), RC_OK);
 		assert_rc(
 		    smtp_server_configure(w->server, w->config, credentials, tls_server), RC_OK);
-		credentials_unref(credentials);
+		credential_table_unref(credentials);
 		tls_server_unref(tls_server);
 		rc = smtp_server_listen(w->server, nothing_inherited, NULL, &why);
 	} while (rc != RC_OK && next_port < 200);
@@ -140,6 +144,7 @@ finish(struct world *w)
 	assert_int_equal(smtp_server_sessions(w->server), 0);
 	smtp_server_free(w->server);
 	submit_free(w->submit);
+	credentials_free(w->credentials);
 	worker_pool_free(w->workers);
 	loop_free(w->loop);
 	config_unref(w->config);

@@ -1,0 +1,55 @@
+/* queue/known.c - recipients of whom it is known without asking anybody what becomes of them: mailboxes of the simulator,
+ * and those that their account has on its suppression list. Each kind is a site of its own, so that they go the way of all
+ * others, but for the network. */
+#include "config.h"
+
+#include "queue/internal.h"
+
+#include "mail/simulator.h"
+
+enum site_kind
+known_kind(const struct queue *queue, const struct message *message, const char *address)
+{
+	if (message->notice)
+		return SITE_REMOTE;
+	if (simulator_is_address(span_of(queue->config->simulator_domain), span_of(address)))
+		return SITE_SIMULATOR;
+	if (queue->options.is_suppressed != NULL &&
+	    queue->options.is_suppressed(queue->options.arg, message, address))
+		return SITE_SUPPRESSED;
+	return SITE_REMOTE;
+}
+
+static const char on_account_list[] =
+    "Amazon SES did not send the message to this address because it is on the suppression list for "
+    "your account.";
+static const char on_global_list[] =
+    "Amazon SES has suppressed sending to this address because it has a recent history of bouncing "
+    "as an invalid address.";
+
+static const struct {
+	enum outcome_kind kind;
+	int code;
+	const char *status;
+	bool remote;
+	const char *text;
+} simulated[SIMULATED_COUNT] = {
+	[SIMULATED_SUCCESS] = { OUTCOME_DELIVERED, 250, "2.6.0", true, "Message received" },
+	[SIMULATED_BOUNCE] = { OUTCOME_FAILED, 550, "5.1.1", true, "user unknown" },
+	[SIMULATED_OOTO] = { OUTCOME_DELIVERED, 250, "2.6.0", true, "Message received" },
+	[SIMULATED_COMPLAINT] = { OUTCOME_DELIVERED, 250, "2.6.0", true, "Message received" },
+	[SIMULATED_SUPPRESSED] = { OUTCOME_FAILED, 550, "5.1.1", false, on_global_list },
+};
+
+void
+known_outcome(const struct site *site, const char *address, struct outcome *out)
+{
+	enum simulated what = simulator_outcome(span_of(address));
+
+	out->kind = OUTCOME_NONE;
+	if (site->kind == SITE_SUPPRESSED)
+		outcome_set(out, OUTCOME_FAILED, 550, "5.1.1", false, on_account_list);
+	else
+		outcome_set(out, simulated[what].kind, simulated[what].code, simulated[what].status,
+		    simulated[what].remote, simulated[what].text);
+}
