@@ -1,10 +1,11 @@
-/* util/crypto.c - hashes, base64, random bytes. Algorithms are fetched once: fetching is slow by design
+/* util/crypto.c - hashes, sealed texts, base64, random bytes. Algorithms are fetched once: fetching is slow by design
  * in OpenSSL 3. */
 #include "config.h"
 
 #include "util/crypto.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -15,12 +16,14 @@
 static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
 static EVP_MD *md_sha256;
 static EVP_MAC *mac_hmac;
+static EVP_CIPHER *cipher_gcm;
 
 static void
 fetch_free(void)
 {
 	EVP_MD_free(md_sha256);
 	EVP_MAC_free(mac_hmac);
+	EVP_CIPHER_free(cipher_gcm);
 }
 
 static void
@@ -28,6 +31,7 @@ fetch_all(void)
 {
 	md_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	mac_hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	cipher_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	(void)atexit(fetch_free);
 }
 
@@ -104,6 +108,61 @@ crypto_hmac_sha256(struct span key, struct span data, unsigned char out[SHA256_L
 	     EVP_MAC_final(ctx, out, &len, SHA256_LEN) == 1 && len == SHA256_LEN;
 	EVP_MAC_CTX_free(ctx);
 	return ok ? RC_OK : RC_LATER;
+}
+
+enum rc
+crypto_seal(const unsigned char key[CRYPTO_KEY_LEN], const unsigned char nonce[CRYPTO_NONCE_LEN],
+    struct span place, struct span text, void *out)
+{
+	EVP_CIPHER_CTX *ctx;
+	unsigned char *to = out;
+	int n = 0, rest = 0;
+	bool ok;
+
+	(void)pthread_once(&fetch_once, fetch_all);
+	if (text.len > INT_MAX || place.len > INT_MAX)
+		return RC_LATER;
+	ctx = cipher_gcm != NULL ? EVP_CIPHER_CTX_new() : NULL;
+	if (ctx == NULL)
+		return RC_LATER;
+	ok =
+	    EVP_EncryptInit_ex2(ctx, cipher_gcm, key, nonce, NULL) == 1 &&
+	    EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)place.p, (int)place.len) == 1 &&
+	    EVP_EncryptUpdate(ctx, to, &n, (const unsigned char *)text.p, (int)text.len) == 1 &&
+	    EVP_EncryptFinal_ex(ctx, to + n, &rest) == 1 &&
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, CRYPTO_TAG_LEN, to + text.len) == 1;
+	EVP_CIPHER_CTX_free(ctx);
+	return ok ? RC_OK : RC_LATER;
+}
+
+enum rc
+crypto_unseal(const unsigned char key[CRYPTO_KEY_LEN], const unsigned char nonce[CRYPTO_NONCE_LEN],
+    struct span place, struct span sealed, void *out)
+{
+	unsigned char tag[CRYPTO_TAG_LEN], *to = out;
+	EVP_CIPHER_CTX *ctx;
+	int n = 0, rest = 0;
+	size_t len;
+	bool ok;
+
+	(void)pthread_once(&fetch_once, fetch_all);
+	if (sealed.len < CRYPTO_TAG_LEN || sealed.len > INT_MAX || place.len > INT_MAX)
+		return RC_BAD;
+	len = sealed.len - CRYPTO_TAG_LEN;
+	memcpy(tag, sealed.p + len, sizeof tag);
+	ctx = cipher_gcm != NULL ? EVP_CIPHER_CTX_new() : NULL;
+	if (ctx == NULL)
+		return RC_LATER;
+	ok =
+	    EVP_DecryptInit_ex2(ctx, cipher_gcm, key, nonce, NULL) == 1 &&
+	    EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)place.p, (int)place.len) == 1 &&
+	    EVP_DecryptUpdate(ctx, to, &n, (const unsigned char *)sealed.p, (int)len) == 1 &&
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, CRYPTO_TAG_LEN, tag) == 1 &&
+	    EVP_DecryptFinal_ex(ctx, to + n, &rest) == 1;
+	EVP_CIPHER_CTX_free(ctx);
+	if (!ok)
+		crypto_wipe(out, len);
+	return ok ? RC_OK : RC_BAD;
 }
 
 bool

@@ -17,6 +17,17 @@ MUST_CHECK enum rc crypto_hmac_sha256(
 /* Constant time for equal lengths; false at once for unequal ones. */
 bool crypto_equal(struct span a, struct span b);
 
+/* AES-256-GCM. A nonce must never be used twice with a key; `place` is authenticated, not stored. `out` of seal has room
+ * for the text and CRYPTO_TAG_LEN more; that of unseal for what is without the tag. RC_BAD: not what was sealed (out is
+ * then wiped); RC_LATER: the library failed. Texts are below 2 GiB. */
+#define CRYPTO_KEY_LEN	 32
+#define CRYPTO_NONCE_LEN 12
+#define CRYPTO_TAG_LEN	 16
+MUST_CHECK enum rc crypto_seal(const unsigned char key[CRYPTO_KEY_LEN],
+    const unsigned char nonce[CRYPTO_NONCE_LEN], struct span place, struct span text, void *out);
+MUST_CHECK enum rc crypto_unseal(const unsigned char key[CRYPTO_KEY_LEN],
+    const unsigned char nonce[CRYPTO_NONCE_LEN], struct span place, struct span sealed, void *out);
+
 /* Forget a secret; never optimised away. */
 void crypto_wipe(void *mem, size_t len);
 

@@ -12,4 +12,5 @@ format-check:
 lint:
 	@cd $(top_builddir) && $(abs_top_srcdir)/tests/lint/run $(DEFS) -I$(abs_top_builddir) -I$(abs_top_srcdir)/src \
 		$(AM_CPPFLAGS) $(CPPFLAGS) -std=gnu11 $(LIBEVENT_CFLAGS) $(OPENSSL_CFLAGS) $(SASL_CFLAGS) \
-		$(LIBCONFIG_CFLAGS) $(OPENDKIM_CFLAGS) $(UNBOUND_CFLAGS) $(IDN2_CFLAGS) $(JANSSON_CFLAGS) $(LIBCURL_CFLAGS)
+		$(LIBCONFIG_CFLAGS) $(OPENDKIM_CFLAGS) $(UNBOUND_CFLAGS) $(IDN2_CFLAGS) $(JANSSON_CFLAGS) $(LIBCURL_CFLAGS) \
+		$(SQLITE_CFLAGS)

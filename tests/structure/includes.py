@@ -11,7 +11,7 @@ import sys
 PURE = {"util"}
 PLATFORM = PURE | {"mail", "wire", "config", "net"}
 SERVICES = PLATFORM | {"event"}
-FLOW = SERVICES | {"account", "auth", "configset", "dns", "identity", "sign", "spool", "suppress"}
+FLOW = SERVICES | {"account", "auth", "configset", "dns", "identity", "sign", "spool", "store", "suppress"}
 ALLOWED = {
     "util": set(),
     "mail": PURE,
@@ -21,6 +21,7 @@ ALLOWED = {
     "event": PURE | {"config", "mail"},
     "dns": SERVICES,
     "spool": SERVICES,
+    "store": SERVICES,
     "sign": SERVICES,
     "identity": SERVICES,
     "configset": SERVICES,
@@ -49,6 +50,7 @@ LIBRARIES = {
     r"unbound": {"dns"},
     r"idn2\.h": {"dns", "mail"},
     r"jansson\.h": {"http", "cli"},
+    r"sqlite3\.h": {"store"},
     r"curl/": {"cli"},
 }
 

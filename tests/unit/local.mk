@@ -2,6 +2,7 @@
 EXTRA_DIST += tests/env.sh tests/unit/test.h
 if HAVE_CMOCKA
 include tests/unit/spool/local.mk
+include tests/unit/store/local.mk
 include tests/unit/wire/local.mk
 include tests/unit/mail/local.mk
 include tests/unit/util/local.mk

@@ -1,0 +1,556 @@
+/* Unit tests of the store when the disk fails and when the process dies: what was told to be durable is there, every
+ * change is there whole or not at all, and what fails for a while works again. */
+#include "config.h"
+
+#include "unit/store/shelf.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "util/log.h"
+
+/* ------------------------------------------------------------------ a disk that fails --------- */
+
+/* Around SQLite's own: the call that `countdown` reaches fails, or all from then on. Nothing is synced: a process that
+ * goes on sees the same, faster. */
+static struct {
+	long countdown; /* 0: nothing fails */
+	bool for_ever;
+	bool writes_only;
+	int code; /* of writes; other calls fail with their own */
+	bool has_hit;
+} fault;
+
+struct shim_file {
+	sqlite3_file file;
+	sqlite3_file *real; /* behind this struct */
+};
+
+static sqlite3_vfs *base, shim;
+
+static sqlite3_file *
+real_of(sqlite3_file *file)
+{
+	return ((struct shim_file *)(void *)file)->real;
+}
+
+static bool
+fails(bool is_write)
+{
+	if (fault.countdown == 0 || (fault.writes_only && !is_write))
+		return false;
+	if (fault.countdown > 1) {
+		fault.countdown--;
+		return false;
+	}
+	fault.has_hit = true;
+	if (!fault.for_ever)
+		fault.countdown = 0;
+	return true;
+}
+
+static int
+shim_close(sqlite3_file *file)
+{
+	return real_of(file)->pMethods->xClose(real_of(file));
+}
+
+static int
+shim_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
+{
+	return fails(false) ? SQLITE_IOERR_READ
+			    : real_of(file)->pMethods->xRead(real_of(file), to, len, at);
+}
+
+static int
+shim_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
+{
+	if (fails(true)) {
+		/* What a full disk does: a part of it. */
+		(void)real_of(file)->pMethods->xWrite(real_of(file), from, len / 2, at);
+		return fault.code;
+	}
+	return real_of(file)->pMethods->xWrite(real_of(file), from, len, at);
+}
+
+static int
+shim_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+	return fails(false) ? SQLITE_IOERR_TRUNCATE
+			    : real_of(file)->pMethods->xTruncate(real_of(file), size);
+}
+
+static int
+shim_sync(sqlite3_file *file, int flags)
+{
+	(void)file;
+	(void)flags;
+	return fails(false) ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+}
+
+static int
+shim_size(sqlite3_file *file, sqlite3_int64 *size)
+{
+	return fails(false) ? SQLITE_IOERR_FSTAT
+			    : real_of(file)->pMethods->xFileSize(real_of(file), size);
+}
+
+static int
+shim_lock(sqlite3_file *file, int level)
+{
+	return real_of(file)->pMethods->xLock(real_of(file), level);
+}
+
+static int
+shim_unlock(sqlite3_file *file, int level)
+{
+	return real_of(file)->pMethods->xUnlock(real_of(file), level);
+}
+
+static int
+shim_check_lock(sqlite3_file *file, int *out)
+{
+	return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
+}
+
+static int
+shim_control(sqlite3_file *file, int op, void *arg)
+{
+	return real_of(file)->pMethods->xFileControl(real_of(file), op, arg);
+}
+
+static int
+shim_sector(sqlite3_file *file)
+{
+	return real_of(file)->pMethods->xSectorSize(real_of(file));
+}
+
+static int
+shim_traits(sqlite3_file *file)
+{
+	return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
+}
+
+static int
+shim_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **out)
+{
+	return fails(false)
+		   ? SQLITE_IOERR_SHMMAP
+		   : real_of(file)->pMethods->xShmMap(real_of(file), page, size, extend, out);
+}
+
+static int
+shim_shm_lock(sqlite3_file *file, int at, int count, int flags)
+{
+	return real_of(file)->pMethods->xShmLock(real_of(file), at, count, flags);
+}
+
+static void
+shim_shm_barrier(sqlite3_file *file)
+{
+	real_of(file)->pMethods->xShmBarrier(real_of(file));
+}
+
+static int
+shim_shm_unmap(sqlite3_file *file, int remove)
+{
+	return real_of(file)->pMethods->xShmUnmap(real_of(file), remove);
+}
+
+static const sqlite3_io_methods shim_methods = { 2, shim_close, shim_read, shim_write,
+	shim_truncate, shim_sync, shim_size, shim_lock, shim_unlock, shim_check_lock, shim_control,
+	shim_sector, shim_traits, shim_shm_map, shim_shm_lock, shim_shm_barrier, shim_shm_unmap,
+	NULL, NULL };
+
+static int
+shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
+{
+	struct shim_file *own = (struct shim_file *)(void *)file;
+	int code;
+
+	(void)vfs;
+	own->real = (sqlite3_file *)(void *)(own + 1);
+	own->file.pMethods = NULL;
+	if (fails(false))
+		return SQLITE_CANTOPEN;
+	code = base->xOpen(base, name, own->real, flags, out_flags);
+	if (own->real->pMethods != NULL)
+		own->file.pMethods = &shim_methods;
+	return code;
+}
+
+static void
+shim_install(void)
+{
+	base = sqlite3_vfs_find(NULL);
+	shim = *base;
+	shim.zName = "shim";
+	shim.szOsFile += (int)sizeof(struct shim_file);
+	shim.xOpen = shim_open;
+	assert_int_equal(sqlite3_vfs_register(&shim, 1), SQLITE_OK);
+}
+
+static void
+shim_remove(void)
+{
+	fault.countdown = 0;
+	fault.writes_only = false;
+	(void)sqlite3_vfs_unregister(&shim);
+	(void)sqlite3_vfs_register(base, 1);
+}
+
+enum {
+	CHANGES = 10
+};
+
+static void
+clean(const struct shelf *shelf)
+{
+	static const char *const names[] = { "postrider.db", "postrider.db-wal", "postrider.db-shm",
+		"master.key", "copy.db", ".postrider.db.new", ".postrider.db.new-journal" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char path[256];
+
+		shelf_path(shelf, names[i], path);
+		(void)unlink(path);
+	}
+}
+
+static struct store_change *
+pair(unsigned number)
+{
+	static char name[32];
+	struct store_row row = make_row(STORE_CREDENTIAL, 1);
+	struct store_change *change = store_change_new();
+
+	(void)snprintf(name, sizeof name, "%06u", number);
+	row.values[CREDENTIAL_ID].text = name;
+	store_put(change, &row);
+	row = make_row(STORE_SUPPRESSION, 1);
+	row.values[SUPPRESSION_ACCOUNT].text = name;
+	store_put(change, &row);
+	return change;
+}
+
+/* Which numbers are there, and in how many of the two tables. */
+struct there {
+	unsigned char count[100000];
+};
+
+static enum rc
+note(void *arg, const struct store_row *row, struct why *why)
+{
+	struct there *there = arg;
+	uint64_t number = 0;
+
+	(void)why;
+	assert_true(span_uint(span_of(row->values[0].text), sizeof there->count - 1, &number));
+	there->count[number]++;
+	return RC_OK;
+}
+
+static void
+read_there(struct shelf *shelf, struct there *there)
+{
+	struct why why = WHY_EMPTY;
+
+	memset(there, 0, sizeof *there);
+	assert_string_equal(store_down(shelf->store) != NULL ? store_down(shelf->store) : "", "");
+	assert_rc(store_load(shelf->store, STORE_CREDENTIAL, note, there, &why), RC_OK);
+	assert_rc(store_load(shelf->store, STORE_SUPPRESSION, note, there, &why), RC_OK);
+}
+
+static void
+quiet(bool on)
+{
+	static int kept = -1;
+	int fd;
+
+	if (kept < 0)
+		kept = dup(STDERR_FILENO);
+	fd = on ? open("/dev/null", O_WRONLY | O_CLOEXEC) : kept;
+	assert_true(dup2(fd, STDERR_FILENO) >= 0);
+	if (on)
+		(void)close(fd);
+}
+
+/* Everything the store does, with one fault. False: it came too late to hit. */
+static bool
+run_with_fault(struct shelf *shelf, long at, bool for_ever, int code)
+{
+	static struct there there;
+	struct verdict verdicts[CHANGES], copy;
+	char path[256];
+	size_t failed = 0;
+	bool down;
+
+	clean(shelf);
+	fault.countdown = at;
+	fault.for_ever = for_ever;
+	fault.code = code;
+	fault.has_hit = false;
+	quiet(true);
+	shelf_open(shelf);
+	down = store_down(shelf->store) != NULL;
+	for (unsigned i = 0; i < CHANGES; i++) {
+		verdicts[i] = commit(shelf, pair(i));
+		failed += verdicts[i].rc != RC_OK;
+		if (i == CHANGES / 2)
+			(void)rekey(shelf);
+	}
+	shelf_path(shelf, "copy.db", path);
+	copy = backup(shelf, path);
+	quiet(false);
+	if (!down)
+		assert_null(store_down(shelf->store)); /* a disk that fails is no damage */
+	shelf_close(shelf);
+	fault.countdown = 0;
+	if (!for_ever && !down)
+		assert_true(failed <= 1);
+	if (copy.rc == RC_OK)
+		assert_true(sql_is_sound(path));
+	else
+		assert_int_not_equal(access(path, F_OK), 0);
+
+	shelf_open(shelf);
+	read_there(shelf, &there);
+	for (unsigned i = 0; i < CHANGES; i++) {
+		assert_true(there.count[i] == 0 || there.count[i] == 2);
+		if (verdicts[i].rc == RC_OK) {
+			assert_int_equal(there.count[i], 2);
+		} else {
+			assert_rc(verdicts[i].rc, RC_LATER);
+			assert_string_not_equal(verdicts[i].text, "");
+			/* What was written behind a sync that failed is written over, if anything can be. */
+			if (!for_ever)
+				assert_int_equal(there.count[i], 0);
+		}
+	}
+	assert_rc(commit(shelf, pair(CHANGES)).rc, RC_OK);
+	shelf_close(shelf);
+	shelf_path(shelf, "postrider.db", path);
+	assert_true(sql_is_sound(path));
+	return fault.has_hit;
+}
+
+static void
+run_all_faults(struct shelf *shelf, bool for_ever, int code)
+{
+	long at = 1;
+
+	shim_install();
+	while (run_with_fault(shelf, at, for_ever, code))
+		at++;
+	shim_remove();
+	print_message("%ld places\n", at - 1);
+	assert_true(at > 100);
+}
+
+static void
+test_every_call_fails_once(void **state)
+{
+	run_all_faults(*state, false, SQLITE_IOERR_WRITE);
+}
+
+static void
+test_every_call_fails_from_then_on(void **state)
+{
+	run_all_faults(*state, true, SQLITE_IOERR_WRITE);
+}
+
+static void
+test_disk_is_full_once(void **state)
+{
+	run_all_faults(*state, false, SQLITE_FULL);
+}
+
+static void
+test_disk_is_full_for_a_while(void **state)
+{
+	struct shelf *shelf = *state;
+	struct verdict verdict;
+
+	shim_install();
+	shelf_open(shelf);
+	assert_rc(commit(shelf, pair(1)).rc, RC_OK);
+	fault.code = SQLITE_FULL;
+	fault.for_ever = fault.writes_only = true;
+	fault.countdown = 1;
+	for (unsigned i = 0; i < 5; i++) {
+		verdict = commit(shelf, pair(2 + i));
+		assert_rc(verdict.rc, RC_LATER);
+		assert_non_null(strstr(verdict.text, "the store: disk is full"));
+	}
+	assert_null(store_down(shelf->store));
+	fault.countdown = 0;
+	assert_rc(commit(shelf, pair(3)).rc, RC_OK);
+	shelf_close(shelf);
+	shim_remove();
+}
+
+/* ------------------------------------------------------------------ a process that dies ------- */
+
+enum {
+	IN_FLIGHT = 8,
+	ROUNDS = 40
+};
+
+struct child_change {
+	struct loop *loop;
+	struct store *store;
+	int report_fd;
+	unsigned number, *next;
+};
+
+static void
+child_done(void *arg, enum rc rc, const struct why *why)
+{
+	struct child_change *own = arg;
+
+	(void)why;
+	if (rc != RC_OK || write(own->report_fd, &own->number, sizeof own->number) < 0)
+		_exit(3);
+	own->number = (*own->next)++;
+	store_commit(own->store, pair(own->number), child_done, own);
+}
+
+/* Commits until it is killed. */
+static void
+child_main(const struct shelf *shelf, unsigned next, int report_fd)
+{
+	struct child_change changes[IN_FLIGHT];
+	struct loop *loop = loop_new_manual("child");
+	struct store_options options = { shelf->dir, "", loop, true };
+	struct store *store;
+
+	if (loop == NULL || store_open(&options, &store, NULL) != RC_OK ||
+	    store_down(store) != NULL)
+		_exit(2);
+	for (size_t i = 0; i < IN_FLIGHT; i++) {
+		changes[i] = (struct child_change){ loop, store, report_fd, next++, NULL };
+		changes[i].next = &next;
+		store_commit(store, pair(changes[i].number), child_done, &changes[i]);
+	}
+	for (;;)
+		if (loop_step(loop) == 0)
+			(void)usleep(50);
+}
+
+static unsigned
+random_below(unsigned limit)
+{
+	static unsigned random = 20251125;
+
+	random = random * 1103515245 + 12345;
+	return (random >> 12) % limit;
+}
+
+/* Returns how many were reported, the numbers in `told`. */
+static size_t
+run_child(const struct shelf *shelf, unsigned next, unsigned life_us, unsigned *told, size_t max)
+{
+	int fds[2], status;
+	size_t count = 0;
+	pid_t child;
+
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)close(fds[0]);
+		child_main(shelf, next, fds[1]);
+		_exit(1);
+	}
+	(void)close(fds[1]);
+	(void)usleep(life_us);
+	(void)kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	while (count < max && read(fds[0], &told[count], sizeof told[count]) == sizeof told[count])
+		count++;
+	(void)close(fds[0]);
+	return count;
+}
+
+static void
+test_killed_at_any_moment(void **state)
+{
+	static struct there there;
+	static unsigned told[16384];
+	static bool expected[100000];
+	struct shelf *shelf = *state;
+	unsigned next = 1;
+	size_t total = 0;
+	char path[256];
+
+	shelf_path(shelf, "postrider.db", path);
+	for (int round = 0; round < ROUNDS; round++) {
+		/* Some die while they open the file the first time, or what the one before has left. */
+		unsigned life_us = round % 4 == 0 ? random_below(6000) : 3000 + random_below(60000);
+		size_t count = run_child(shelf, next, life_us, told, ARRAY_LEN(told));
+
+		for (size_t i = 0; i < count; i++)
+			expected[told[i]] = true;
+		total += count;
+		if (round % 8 == 0 && count == 0 && round < 16) {
+			continue; /* a crash after a crash */
+		}
+		shelf_open(shelf);
+		read_there(shelf, &there);
+		for (unsigned i = 0; i < ARRAY_LEN(there.count); i++) {
+			assert_true(there.count[i] == 0 || there.count[i] == 2);
+			assert_true(!expected[i] || there.count[i] == 2);
+			if (there.count[i] > 0 && i >= next)
+				next = i + 1;
+		}
+		shelf_close(shelf);
+		assert_true(sql_is_sound(path));
+		next += IN_FLIGHT;
+		assert_true(next < ARRAY_LEN(expected) - 20000);
+	}
+	print_message("%d processes, %zu changes told\n", ROUNDS, total);
+	assert_true(total > 100);
+}
+
+/* The first start, killed at every stage: the next one begins anew or goes on. */
+static void
+test_killed_at_the_first_start(void **state)
+{
+	static struct there there;
+	static unsigned told[1024];
+	struct shelf *shelf = *state;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		size_t count;
+
+		clean(shelf);
+		count = run_child(shelf, 1, random_below(12000), told, ARRAY_LEN(told));
+		shelf_open(shelf);
+		read_there(shelf, &there);
+		for (size_t i = 0; i < count; i++)
+			assert_int_equal(there.count[told[i]], 2);
+		shelf_close(shelf);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_every_call_fails_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_every_call_fails_from_then_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disk_is_full_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disk_is_full_for_a_while, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed_at_the_first_start, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
