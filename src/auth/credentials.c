@@ -125,6 +125,12 @@ credential_table_unref(struct credential_table *table)
 	free(table);
 }
 
+bool
+credential_table_has(const struct credential_table *table, const char *id)
+{
+	return map_get(&table->by_id, span_of(id)) != NULL;
+}
+
 /* ------------------------------------------------------------------ of the store -------------- */
 
 struct credentials *
@@ -178,6 +184,21 @@ credentials_remove(struct credentials *c, const char *id)
 	old = map_del(&c->by_id, span_of(id));
 	(void)pthread_rwlock_unlock(&c->lock);
 	credential_free(old);
+}
+
+void
+credentials_remove_account(struct credentials *c, const char *account)
+{
+	(void)pthread_rwlock_wrlock(&c->lock);
+	MAP_FOREACH (slot, &c->by_id) {
+		struct credential *credential = slot->value;
+
+		if (strcmp(credential->account, account) != 0)
+			continue;
+		(void)map_del(&c->by_id, span_of(credential->id));
+		credential_free(credential);
+	}
+	(void)pthread_rwlock_unlock(&c->lock);
 }
 
 void

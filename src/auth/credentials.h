@@ -17,6 +17,9 @@ MUST_CHECK enum rc credential_table_new(
 struct credential_table *credential_table_ref(struct credential_table *table);
 void credential_table_unref(struct credential_table *table); /* the last one wipes */
 
+/* Whether the configuration has the id. */
+bool credential_table_has(const struct credential_table *table, const char *id);
+
 struct credentials *credentials_new(void); /* NULL: out of memory */
 void credentials_free(struct credentials *credentials);
 
@@ -25,6 +28,7 @@ MUST_CHECK enum rc credentials_put(struct credentials *credentials, const char *
     enum config_profile profile, const char *region, const struct config_credential *credential,
     struct why *why);
 void credentials_remove(struct credentials *credentials, const char *id);
+void credentials_remove_account(struct credentials *credentials, const char *account);
 
 /* The account has another profile now. Sessions keep the one they logged in with. */
 void credentials_set_profile(

@@ -58,6 +58,15 @@ int client_exit_status(long status, const char *code);
 /* A whole file, "-" for standard input. EX_OK, EX_NOINPUT, EX_NOPERM or EX_DATAERR (over max), printed. */
 MUST_CHECK int read_input(const char *path, size_t max, struct buf *out);
 
+/* ---- credential.c ---- */
+
+enum {
+	SECRET_MAX = 1024
+};
+/* From --secret-file, standard input, or a prompt: never from the command line. EX_OK, or it has been printed why not;
+ * whoever calls wipes it. */
+MUST_CHECK int read_secret(const struct args *args, char secret[SECRET_MAX + 2]);
+
 /* ---- config.c ---- */
 
 /* spool.directory of the configuration file; to be freed. NULL with *status: it has been printed why. */
@@ -96,6 +105,36 @@ int cmd_send(const struct args *args);
 int cmd_config_check(const struct args *args);
 int cmd_config_show(const struct args *args);
 int cmd_credential_derive(const struct args *args);
+int cmd_account_add(const struct args *args);
+int cmd_account_ls(const struct args *args);
+int cmd_account_show(const struct args *args);
+int cmd_account_set(const struct args *args);
+int cmd_account_pause(const struct args *args);
+int cmd_account_resume(const struct args *args);
+int cmd_account_rm(const struct args *args);
+int cmd_credential_add(const struct args *args);
+int cmd_credential_ls(const struct args *args);
+int cmd_credential_import(const struct args *args);
+int cmd_credential_revoke(const struct args *args);
+int cmd_identity_add(const struct args *args);
+int cmd_identity_ls(const struct args *args);
+int cmd_identity_show(const struct args *args);
+int cmd_identity_set(const struct args *args);
+int cmd_identity_verify(const struct args *args);
+int cmd_identity_rm(const struct args *args);
+int cmd_config_set_add(const struct args *args);
+int cmd_config_set_ls(const struct args *args);
+int cmd_config_set_show(const struct args *args);
+int cmd_config_set_set(const struct args *args);
+int cmd_config_set_rm(const struct args *args);
+int cmd_limits_show(const struct args *args);
+int cmd_suppress_add(const struct args *args);
+int cmd_suppress_ls(const struct args *args);
+int cmd_suppress_rm(const struct args *args);
+int cmd_suppress_import(const struct args *args);
+int cmd_suppress_export(const struct args *args);
+int cmd_store_rekey(const struct args *args);
+int cmd_store_backup(const struct args *args);
 int cmd_help(const struct args *args);
 
 #endif

@@ -161,7 +161,7 @@ set_options(struct exchange *x, struct curl_slist **headers)
 	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
-	if (strcmp(r->method, "POST") == 0) {
+	if (r->body.p != NULL || strcmp(r->method, "POST") == 0) {
 		(void)snprintf(type, sizeof type, "Content-Type: %s",
 		    r->body_type != NULL ? r->body_type : "application/octet-stream");
 		*headers = curl_slist_append(NULL, type);

@@ -10,10 +10,6 @@
 #include "cli/cli.h"
 #include "util/crypto.h"
 
-enum {
-	SECRET_MAX = 1024
-};
-
 #define DEFAULT_REGION "us-east-1"
 
 /* A line typed at a terminal, which does not show it. */
@@ -37,7 +33,7 @@ prompt(char *out, size_t size)
 	return ok;
 }
 
-static int
+int
 read_secret(const struct args *args, char secret[SECRET_MAX + 2])
 {
 	const char *path = args_get(args, "secret-file");

@@ -10,9 +10,11 @@ src_cli_libpr_cli_a_SOURCES = \
 	src/cli/help.c \
 	src/cli/input.c \
 	src/cli/message.c \
+	src/cli/objects.c \
 	src/cli/output.c \
 	src/cli/queue.c \
 	src/cli/send.c \
+	src/cli/snippets.c src/cli/snippets.h \
 	src/cli/spool.c \
 	src/cli/verbs.c
 

@@ -80,6 +80,54 @@ static const struct option credential_derive_options[] = {
 	OPTIONS_END,
 };
 
+#define FOR \
+	{ \
+		"for", '\0', "CLIENT", false, false, \
+		    "print what to paste into this client: postfix, nodemailer, django, rails, " \
+		    "laravel, spring, go, msmtp, php" \
+	}
+#define NOTE \
+	{ \
+		"note", '\0', "TEXT", false, false, "what it is for" \
+	}
+#define YES \
+	{ \
+		"yes", 'y', NULL, false, false, "do not ask" \
+	}
+#define REASON(text) \
+	{ \
+		"reason", '\0', "REASON", false, false, text \
+	}
+
+static const struct option account_add_options[] = {
+	FOR,
+	{ "no-credential", '\0', NULL, false, false, "make no login" },
+	OPTIONS_END,
+};
+static const struct option yes_options[] = { YES, OPTIONS_END };
+static const struct option credential_add_options[] = { FOR, NOTE, OPTIONS_END };
+static const struct option credential_import_options[] = {
+	NOTE,
+	{ "secret-file", '\0', "FILE", false, false,
+	    "read the secret here; default: standard input" },
+	{ "version2", '\0', NULL, false, false, "take SMTP passwords of version 2, too" },
+	OPTIONS_END,
+};
+static const struct option identity_add_options[] = {
+	{ "verified", '\0', NULL, false, false, "it may send at once" },
+	OPTIONS_END,
+};
+static const struct option suppress_add_options[] = {
+	REASON("BOUNCE (default) or COMPLAINT"),
+	OPTIONS_END,
+};
+static const struct option suppress_ls_options[] = {
+	REASON("only those of this reason"),
+	OPTIONS_END,
+};
+
+#define SETTINGS "[SETTING=VALUE...]"
+
 static const struct verb rows[] = {
 	{ "ping", NULL, "", 0, 0, no_options, "Ask whether the daemon answers", cmd_ping },
 	{ "status", NULL, "", 0, 0, no_options, "Show what the daemon is doing", cmd_status },
@@ -109,6 +157,66 @@ static const struct verb rows[] = {
 	    cmd_reload },
 	{ "credential", "derive", "", 0, 0, credential_derive_options,
 	    "Derive the SMTP password of a secret access key", cmd_credential_derive },
+	{ "account", "add", "NAME " SETTINGS, 1, ARGS_WORDS_MAX, account_add_options,
+	    "Make an account, and a login for it", cmd_account_add },
+	{ "account", "ls", "", 0, 0, no_options, "List the accounts", cmd_account_ls },
+	{ "account", "show", "NAME", 1, 1, no_options, "Show the settings of an account",
+	    cmd_account_show },
+	{ "account", "set", "NAME SETTING=VALUE...", 2, ARGS_WORDS_MAX, no_options,
+	    "Change settings of an account", cmd_account_set },
+	{ "account", "pause", "NAME", 1, 1, no_options, "Refuse all mail of an account",
+	    cmd_account_pause },
+	{ "account", "resume", "NAME", 1, 1, no_options, "Take mail of an account again",
+	    cmd_account_resume },
+	{ "account", "rm", "NAME", 1, 1, yes_options, "Remove an account and all that it owns",
+	    cmd_account_rm },
+	{ "credential", "add", "ACCOUNT", 1, 1, credential_add_options,
+	    "Make another login for an account", cmd_credential_add },
+	{ "credential", "import", "ACCOUNT ID", 2, 2, credential_import_options,
+	    "Take over an AWS access key, so that clients keep their passwords",
+	    cmd_credential_import },
+	{ "credential", "ls", "ACCOUNT", 1, 1, no_options, "List the logins of an account",
+	    cmd_credential_ls },
+	{ "credential", "revoke", "ID", 1, 1, yes_options, "Remove a login",
+	    cmd_credential_revoke },
+	{ "identity", "add", "ACCOUNT NAME " SETTINGS, 2, ARGS_WORDS_MAX, identity_add_options,
+	    "Add a domain or an address that an account may send from", cmd_identity_add },
+	{ "identity", "ls", "ACCOUNT", 1, 1, no_options, "List the identities of an account",
+	    cmd_identity_ls },
+	{ "identity", "show", "ACCOUNT NAME", 2, 2, no_options, "Show the settings of an identity",
+	    cmd_identity_show },
+	{ "identity", "set", "ACCOUNT NAME SETTING=VALUE...", 3, ARGS_WORDS_MAX, no_options,
+	    "Change settings of an identity", cmd_identity_set },
+	{ "identity", "verify", "ACCOUNT NAME", 2, 2, no_options, "Let an identity send",
+	    cmd_identity_verify },
+	{ "identity", "rm", "ACCOUNT NAME", 2, 2, yes_options, "Remove an identity",
+	    cmd_identity_rm },
+	{ "config-set", "add", "ACCOUNT NAME " SETTINGS, 2, ARGS_WORDS_MAX, no_options,
+	    "Add a configuration set", cmd_config_set_add },
+	{ "config-set", "ls", "ACCOUNT", 1, 1, no_options,
+	    "List the configuration sets of an account", cmd_config_set_ls },
+	{ "config-set", "show", "ACCOUNT NAME", 2, 2, no_options,
+	    "Show the settings of a configuration set", cmd_config_set_show },
+	{ "config-set", "set", "ACCOUNT NAME SETTING=VALUE...", 3, ARGS_WORDS_MAX, no_options,
+	    "Change settings of a configuration set", cmd_config_set_set },
+	{ "config-set", "rm", "ACCOUNT NAME", 2, 2, yes_options, "Remove a configuration set",
+	    cmd_config_set_rm },
+	{ "limits", "show", "[ACCOUNT]", 0, 1, no_options,
+	    "Show sending rates and quotas, and what is used of them", cmd_limits_show },
+	{ "suppress", "add", "ACCOUNT ADDRESS...", 2, ARGS_WORDS_MAX, suppress_add_options,
+	    "Put addresses on the suppression list of an account", cmd_suppress_add },
+	{ "suppress", "ls", "ACCOUNT", 1, 1, suppress_ls_options,
+	    "List the suppressed addresses of an account", cmd_suppress_ls },
+	{ "suppress", "rm", "ACCOUNT ADDRESS...", 2, ARGS_WORDS_MAX, no_options,
+	    "Take addresses off the suppression list", cmd_suppress_rm },
+	{ "suppress", "import", "ACCOUNT FILE", 2, 2, no_options,
+	    "Put the addresses of a file on the suppression list", cmd_suppress_import },
+	{ "suppress", "export", "ACCOUNT", 1, 1, no_options,
+	    "Print the suppression list as import reads it", cmd_suppress_export },
+	{ "store", "rekey", "", 0, 0, no_options,
+	    "Encrypt all secrets under the first of the master keys", cmd_store_rekey },
+	{ "store", "backup", "FILE", 1, 1, no_options, "Copy the store to a new file",
+	    cmd_store_backup },
 	{ "help", NULL, "[NOUN [VERB]]", 0, 2, no_options, "Explain commands", cmd_help },
 };
 

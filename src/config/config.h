@@ -154,6 +154,9 @@ struct config {
 		int64_t body_budget_bytes; /* most memory of all bodies together */
 	} spool;
 	struct {
+		char *master_keys; /* file; "": STATE/master.key */
+	} store;
+	struct {
 		char *socket; /* path; "": none */
 		int64_t mode; /* 0660, written as a string of octal digits */
 	} control;

@@ -6,6 +6,7 @@ src_config_libpr_config_a_SOURCES = \
 	src/config/dump.c \
 	src/config/errors.c src/config/errors.h \
 	src/config/load.c src/config/load.h \
+	src/config/object.c src/config/object.h \
 	src/config/parse.c \
 	src/config/schema.c src/config/schema.h \
 	src/config/schema_text.c \

@@ -139,6 +139,13 @@ static const struct schema_row spool_rows[] = {
 };
 static const struct schema_group spool_group = { .path = "spool", ROWS(spool_rows) };
 
+static const struct schema_row store_rows[] = {
+	{ MAIN(PATH, "master_keys", store.master_keys,
+	      "file with the keys that secrets in the store are encrypted with"),
+	    RESTART, DEFAULT(""), .fallback_note = "master.key in the state directory" },
+};
+static const struct schema_group store_group = { .path = "store", ROWS(store_rows) };
+
 static const struct schema_row control_rows[] = {
 	{ MAIN(PATH, "socket", control.socket, "socket of the postrider command"), RESTART,
 	    DEFAULT(POSTRIDER_RUNDIR "/control.sock"), .empty = "no socket" },
@@ -427,6 +434,7 @@ static const struct schema_row root_rows[] = {
 	    RESTART, RANGE(0, 256), DEFAULT("0") },
 	{ SECTION("log", log_group, "what is logged, and where") },
 	{ SECTION("spool", spool_group, "messages on disk and in memory") },
+	{ SECTION("store", store_group, "what is changed while the daemon runs") },
 	{ SECTION("control", control_group, "the socket of the postrider command") },
 	{ SECTION("tls", tls_group, "TLS of the listeners") },
 	{ LIST("listeners", config, listener, listener_group,

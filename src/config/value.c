@@ -382,12 +382,14 @@ enum_value(const struct schema_row *row, const void *base)
 	return value;
 }
 
-static void
-print_enum(const struct schema_row *row, const void *base, struct buf *out)
+const char *
+value_choice(const struct schema_row *row, const void *base)
 {
-	for (const struct schema_choice *c = row->choices; c->name != NULL; c++)
-		if (c->value == enum_value(row, base))
-			buf_addf(out, "\"%s\"", c->name);
+	const struct schema_choice *c = row->choices;
+
+	while (c->name != NULL && c->value != enum_value(row, base))
+		c++;
+	return c->name != NULL ? c->name : "";
 }
 
 static void
@@ -425,7 +427,7 @@ value_print(const struct schema_row *row, const void *base, bool secrets, struct
 		buf_addf(out, "\"%04" PRIo64 "\"", *int_field(row, base));
 		break;
 	case SCHEMA_ENUM:
-		print_enum(row, base, out);
+		buf_addf(out, "\"%s\"", value_choice(row, base));
 		break;
 	case SCHEMA_STRINGS:
 		print_strings(row, base, out);

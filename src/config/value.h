@@ -28,6 +28,9 @@ size_t *value_count(const struct schema_row *row, const void *base);
 void *value_element(const struct schema_row *row, const void *base, size_t index);
 MUST_CHECK enum rc value_add_element(const struct schema_row *row, void *base, size_t *cap);
 
+/* Of SCHEMA_ENUM: its name. */
+const char *value_choice(const struct schema_row *row, const void *base);
+
 /* As it would stand in a file, quotes and all. Secrets are "***" unless `secrets`. */
 void value_print(const struct schema_row *row, const void *base, bool secrets, struct buf *out);
 void value_print_float(double value, struct buf *out);

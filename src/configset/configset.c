@@ -184,6 +184,17 @@ config_sets_remove(struct config_sets *sets, const char *account, const char *na
 	entry_free(&entry->owned);
 }
 
+void
+config_sets_remove_account(struct config_sets *sets, const char *account)
+{
+	struct owned_thing *thing;
+
+	while ((thing = owned_next(&sets->stored, account, NULL)) != NULL) {
+		owned_del(&sets->stored, thing);
+		entry_free(thing);
+	}
+}
+
 /* ------------------------------------------------------------------ one, all ------------------ */
 
 const struct config_set *

@@ -32,6 +32,7 @@ MUST_CHECK enum rc config_sets_use(
 MUST_CHECK enum rc config_sets_put(
     struct config_sets *sets, const struct config_set *set, struct why *why);
 void config_sets_remove(struct config_sets *sets, const char *account, const char *name);
+void config_sets_remove_account(struct config_sets *sets, const char *account);
 
 /* What is handed out stays until the loop goes on, or until it is put or removed. */
 const struct config_set *config_set_find(

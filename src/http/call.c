@@ -275,6 +275,20 @@ take_query(struct call *call, const char *text)
 	return true;
 }
 
+/* Percent signs undone. False: it does not fit, or has a NUL. */
+static bool
+decode_part(struct span part, char *out, size_t size)
+{
+	char *copy = span_dup(part);
+	size_t len = 0;
+	char *text = copy != NULL ? evhttp_uridecode(copy, 0, &len) : NULL;
+	bool ok = text != NULL && strlen(text) == len && span_copy(span_of(text), out, size);
+
+	free(text);
+	free(copy);
+	return ok;
+}
+
 static bool
 find_route(struct call *call, const char *path)
 {
@@ -284,7 +298,7 @@ find_route(struct call *call, const char *path)
 
 	call->route = route_find(
 	    control_routes, span_of(method_name(call->req)), span_of(path), &part, &allow);
-	found = call->route != NULL && span_copy(part, call->part, sizeof call->part);
+	found = call->route != NULL && decode_part(part, call->part, sizeof call->part);
 	if (call->route == NULL && buf_len(&allow) > 0 && buf_cstr(&allow) != NULL) {
 		(void)evhttp_add_header(
 		    evhttp_request_get_output_headers(call->req), "Allow", buf_cstr(&allow));

@@ -6,6 +6,7 @@
 #define HTTP_CONTROL_H
 
 #include "account/account.h"
+#include "admin/admin.h"
 #include "queue/queue.h"
 #include "spool/spool.h"
 #include "submit/submit.h"
@@ -35,6 +36,12 @@ struct control_context {
 	struct accounts *accounts;
 	struct queue *queue;
 	struct submit *submit;
+	struct admin *admin;
+	struct identities *identities;
+	struct credentials *credentials;
+	struct config_sets *sets;
+	struct suppressions *suppressions;
+	struct store *store;
 	void (*daemon)(void *arg, struct control_daemon *out);
 	/* Start a reload; the callback comes once, later. */
 	void (*reload)(void *arg, control_reload_callback *callback, void *callback_arg);

@@ -15,7 +15,7 @@
 #include "http/route.h"
 
 enum {
-	CALL_PART_MAX = 80 /* longer than any id */
+	CALL_PART_MAX = 400 /* longer than any id or address */
 };
 
 struct evconnlistener;
@@ -116,5 +116,29 @@ void on_queue_retry(struct call *call);
 void on_queue_drop(struct call *call);
 /* messages.c */
 void on_submit(struct call *call);
+/* objects.c: of accounts, credentials, identities, configuration sets */
+void on_object_list(struct call *call);
+void on_object_show(struct call *call);
+void on_object_add(struct call *call);
+void on_object_change(struct call *call);
+void on_object_remove(struct call *call);
+void on_limits(struct call *call);
+/* Answers with what an admin_done was told. */
+void call_failed(struct call *call, const struct why *why);
+/* The parameter account=; NULL: answered that it is needed. */
+const char *call_account(struct call *call);
+/* limit=, or its default; false: answered. */
+MUST_CHECK bool call_limit(struct call *call, uint64_t *out);
+/* The body as JSON, a new reference; NULL: answered. */
+json_t *call_body_json(struct call *call);
+/* suppressions.c */
+void on_suppressions(struct call *call);
+void on_suppress(struct call *call);
+void on_unsuppress(struct call *call);
+void on_destinations(struct call *call);
+void on_destination_put(struct call *call);
+void on_destination_remove(struct call *call);
+void on_store_rekey(struct call *call);
+void on_store_backup(struct call *call);
 
 #endif

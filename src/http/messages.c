@@ -227,7 +227,7 @@ on_submitted(struct submission *s)
 /* ------------------------------------------------------------------ large ones ---------------- */
 
 static void
-store_work(struct worker_job *job)
+write_file(struct worker_job *job)
 {
 	struct intake *intake = container_of(job, struct intake, job);
 	struct submission *s = intake->submission;
@@ -239,7 +239,7 @@ store_work(struct worker_job *job)
 }
 
 static void
-store_done(struct worker_job *job)
+on_file_written(struct worker_job *job)
 {
 	struct intake *intake = container_of(job, struct intake, job);
 	struct submission *s = intake->submission;
@@ -304,8 +304,8 @@ hand_over(struct call *call, struct submission *s, const struct config *config)
 		return;
 	}
 	intake->job.home = context->core;
-	intake->job.work = store_work;
-	intake->job.done = store_done;
+	intake->job.work = write_file;
+	intake->job.done = on_file_written;
 	if (worker_submit(context->workers, &intake->job) == RC_OK)
 		return;
 	call->held--;

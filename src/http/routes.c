@@ -3,6 +3,16 @@
 
 #include "http/internal.h"
 
+/* Of things with settings; `owner`: "account" when an account owns them, or "". */
+#define OBJECTS(path, owner) \
+	{ "GET", path, false, "limit after " owner, on_object_list }, \
+	    { "POST", path, true, "", on_object_add }, \
+	    { "GET", path "/*", false, owner, on_object_show }, \
+	    { "PATCH", path "/*", true, owner, on_object_change }, \
+	{ \
+		"DELETE", path "/*", true, owner, on_object_remove \
+	}
+
 static const struct route rows[] = {
 	{ "GET", "/v1/ping", false, "", on_ping },
 	{ "GET", "/v1/status", false, "", on_status },
@@ -15,6 +25,20 @@ static const struct route rows[] = {
 	{ "GET", "/v1/queue/*/message", true, "", on_queue_message },
 	{ "POST", "/v1/queue/*/retry", true, "", on_queue_retry },
 	{ "POST", "/v1/messages", true, "account from to", on_submit },
+	OBJECTS("/v1/accounts", ""),
+	OBJECTS("/v1/credentials", "account"),
+	OBJECTS("/v1/identities", "account"),
+	OBJECTS("/v1/configuration-sets", "account"),
+	{ "GET", "/v1/configuration-sets/*/destinations", false, "account", on_destinations },
+	{ "PUT", "/v1/configuration-sets/*/destinations", true, "account", on_destination_put },
+	{ "DELETE", "/v1/configuration-sets/*/destinations", true, "account name",
+	    on_destination_remove },
+	{ "GET", "/v1/limits", false, "account", on_limits },
+	{ "GET", "/v1/suppressions", true, "account reason limit after", on_suppressions },
+	{ "POST", "/v1/suppressions", true, "account", on_suppress },
+	{ "DELETE", "/v1/suppressions/*", true, "account", on_unsuppress },
+	{ "POST", "/v1/store/rekey", true, "", on_store_rekey },
+	{ "POST", "/v1/store/backup", true, "path", on_store_backup },
 };
 
 const struct route_table control_routes = { rows, ARRAY_LEN(rows) };

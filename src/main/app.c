@@ -62,6 +62,9 @@ struct app {
 	struct identities *identities;
 	struct config_sets *sets;
 	struct credentials *credentials;
+	struct suppressions *suppressions;
+	struct store *store;
+	struct admin *admin;
 	struct queue *queue;
 	struct submit *submit;
 	struct smtp_server *smtp;
@@ -200,20 +203,75 @@ use_objects(struct app *app, const struct snapshot *snapshot, struct why *why)
 
 	if (rc == RC_OK)
 		rc = accounts_configure(app->accounts, snapshot->config, why);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		identities_use(app->identities, snapshot->identities);
+		admin_configure(app->admin, snapshot->config, snapshot->credentials);
+	}
 	return rc;
+}
+
+static enum rc
+make_store(struct app *app, struct why *why)
+{
+	struct store_options options = { .directory = app->now.config->state_directory,
+		.master_keys = app->now.config->store.master_keys,
+		.core = app->core,
+		.threaded = true };
+	enum rc rc = store_open(&options, &app->store, why);
+	struct admin_options admin = { .store = app->store,
+		.accounts = app->accounts,
+		.credentials = app->credentials,
+		.identities = app->identities,
+		.sets = app->sets,
+		.suppressions = app->suppressions };
+
+	if (rc == RC_OK && store_down(app->store) != NULL)
+		log_line(LOG_LEVEL_ERROR, "store",
+		    "%s; what it holds is not there, and cannot be changed; mail goes on",
+		    store_down(app->store));
+	return rc == RC_OK ? admin_new(&admin, &app->admin, why) : rc;
 }
 
 static enum rc
 make_objects(struct app *app, struct why *why)
 {
+	enum rc rc;
+
 	app->identities = identities_new();
 	app->sets = config_sets_new();
 	app->credentials = credentials_new();
-	if (app->identities == NULL || app->sets == NULL || app->credentials == NULL)
+	app->suppressions = suppressions_new();
+	if (app->identities == NULL || app->sets == NULL || app->credentials == NULL ||
+	    app->suppressions == NULL)
 		return why_set(why, RC_LATER, 0, "out of memory");
-	return use_objects(app, &app->now, why);
+	rc = make_store(app, why);
+	if (rc == RC_OK)
+		rc = use_objects(app, &app->now, why);
+	if (rc == RC_OK)
+		admin_load(app->admin);
+	return rc;
+}
+
+/* By the reasons of the configuration set, or of the account. */
+static bool
+is_suppressed(void *arg, const struct message *message, const char *address)
+{
+	const struct app *app = arg;
+	const struct account *account = account_find(app->accounts, message->account);
+	const struct config_set *set;
+	const struct suppression *entry;
+	enum config_suppression counts;
+
+	if (account == NULL || suppressions_count(app->suppressions, message->account) == 0)
+		return false;
+	if (address[0] == '@')
+		return true; /* who, is not known yet */
+	set = config_set_find(app->sets, message->account, span_of(message->configuration_set));
+	counts = account_settings(account)->suppression;
+	if (set != NULL && set->suppression != SUPPRESS_INHERIT)
+		counts = set->suppression;
+	entry = suppression_find(app->suppressions, message->account, span_of(address));
+	return entry != NULL && (entry->reason & counts) != 0;
 }
 
 static enum rc
@@ -255,6 +313,7 @@ make_flow(struct app *app, struct why *why)
 		.spool = app->spool,
 		.mx = app->mx,
 		.on_replayed = on_replayed,
+		.is_suppressed = is_suppressed,
 		.arg = app };
 	struct submit_options submit = { .core = app->core,
 		.workers = app->workers,
@@ -304,6 +363,12 @@ make_control(struct app *app, struct why *why)
 		.accounts = app->accounts,
 		.queue = app->queue,
 		.submit = app->submit,
+		.admin = app->admin,
+		.identities = app->identities,
+		.credentials = app->credentials,
+		.sets = app->sets,
+		.suppressions = app->suppressions,
+		.store = app->store,
 		.daemon = control_asks,
 		.reload = control_reload,
 		.arg = app };
@@ -738,6 +803,9 @@ free_all(struct app *app)
 		timer_cancel(&app->replay_timer);
 		watchdog_stop(&app->watchdog);
 	}
+	store_close(app->store);
+	while (app->core != NULL && loop_run_posted(app->core) > 0)
+		continue; /* what became of changes, while those are there whom it concerns */
 	worker_pool_free(app->workers); /* finishes jobs; their results run below */
 	if (app->spool != NULL)
 		spool_close(app->spool);
@@ -750,6 +818,8 @@ free_all(struct app *app)
 	identities_free(app->identities);
 	config_sets_free(app->sets);
 	credentials_free(app->credentials);
+	suppressions_free(app->suppressions);
+	admin_free(app->admin);
 	for (size_t i = 0; i < app->signal_count; i++)
 		event_free(app->signals[i]);
 	loop_free(app->core);

@@ -32,7 +32,8 @@ ALLOWED = {
     "delivery": FLOW | {"bounce"},
     "queue": FLOW | {"bounce", "delivery"},
     "submit": FLOW | {"bounce", "delivery", "queue"},
-    "http": FLOW | {"queue", "submit"},
+    "admin": FLOW,
+    "http": FLOW | {"admin", "queue", "submit"},
     "smtp": FLOW | {"submit"},
     # The command reads a spool that no daemon has, by the daemon's own code.
     "cli": PURE | {"auth", "config", "mail", "queue", "spool"},

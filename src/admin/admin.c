@@ -1,0 +1,732 @@
+/* admin/admin.c - changes on their way: checked, in the store, applied.
+ *
+ * Always true: an object has at most one change under way, so what was checked still holds when it is applied; `done` is
+ * called exactly once for each call. */
+#include "config.h"
+
+#include "admin/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/rows.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+enum {
+	IDENTITIES_MAX = 10000, /* of an account, as SES has it */
+	KEY_MAX = 1024
+};
+
+enum change_kind {
+	CHANGE_OBJECT,
+	CHANGE_DESTINATION,
+	CHANGE_SUPPRESSIONS
+};
+
+/* One change from the call to its end. */
+struct change {
+	struct admin *admin;
+	enum change_kind what;
+	enum config_object_kind kind; /* CHANGE_OBJECT */
+	bool remove;
+	char *account, *set, *name; /* owned; set: of a destination */
+	union config_object object; /* CHANGE_OBJECT that puts */
+	struct event_destination destination;
+	struct suppression *entries; /* with the strings behind them in one block */
+	size_t entry_count;
+	char key[KEY_MAX]; /* in admin->pending */
+	admin_done *done;
+	void *arg;
+};
+
+/* ------------------------------------------------------------------ checks -------------------- */
+
+static enum rc
+check_mode(const struct admin *admin, enum admin_mode mode, enum config_object_kind kind,
+    const char *account, const char *name, struct why *why)
+{
+	struct presence is = admin_presence(admin, kind, account, name);
+
+	if (is.in_file)
+		return why_set(why, RC_DENY, 409,
+		    "%s \"%s\" is declared in the configuration file, and is changed there.",
+		    admin_title(kind), name);
+	if (is.there && mode == ADMIN_ADD)
+		return why_set(
+		    why, RC_DENY, 409, "%s \"%s\" is there already.", admin_title(kind), name);
+	if (!is.there && mode == ADMIN_CHANGE)
+		return admin_there_is_none(kind, name, why);
+	return RC_OK;
+}
+
+static enum rc
+check_owner(const struct admin *admin, const char *account, struct why *why)
+{
+	return admin_account(admin, account) != NULL
+		   ? RC_OK
+		   : admin_there_is_none(OBJECT_ACCOUNT, account, why);
+}
+
+static enum rc
+check_object(const struct admin *admin, enum config_object_kind kind, const char *account,
+    const union config_object *object, struct why *why)
+{
+	const struct admin_options *o = &admin->options;
+	enum rc rc = config_object_complete(kind, object, why);
+
+	if (rc != RC_OK) {
+		why->code = 400;
+		return rc;
+	}
+	if (kind != OBJECT_IDENTITY)
+		return RC_OK;
+	if (object->identity.configuration_set[0] != '\0' &&
+	    config_set_find(o->sets, account, span_of(object->identity.configuration_set)) == NULL)
+		return admin_there_is_none(OBJECT_SET, object->identity.configuration_set, why);
+	if (identity_find(o->identities, account, object->identity.name) == NULL &&
+	    identities_count(o->identities, account) >= IDENTITIES_MAX)
+		return why_set(why, RC_DENY, 409,
+		    "The account \"%s\" has %d identities, and may have no more.", account,
+		    IDENTITIES_MAX);
+	return RC_OK;
+}
+
+/* ------------------------------------------------------------------ a change ------------------ */
+
+static struct change *
+change_new(struct admin *admin, enum change_kind what, const char *account, const char *set,
+    const char *name, admin_done *done, void *arg)
+{
+	struct change *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	c->admin = admin;
+	c->what = what;
+	c->account = span_dup(span_of(account));
+	c->set = span_dup(span_of(set));
+	c->name = span_dup(span_of(name));
+	c->done = done;
+	c->arg = arg;
+	return c;
+}
+
+static void
+change_free(struct change *c)
+{
+	if (c == NULL)
+		return;
+	if (c->what == CHANGE_OBJECT && !c->remove)
+		config_object_clear(c->kind, &c->object);
+	free(c->account);
+	free(c->set);
+	free(c->name);
+	free(c->destination.name);
+	free(c->destination.definition);
+	free(c->entries);
+	free(c);
+}
+
+/* What conflicts with another change: the object, or all of an account. */
+static enum rc
+claim(struct change *c, struct why *why)
+{
+	struct admin *admin = c->admin;
+	char account[KEY_MAX];
+	int len = snprintf(c->key, sizeof c->key, "%d/%d/%s/%s/%s", (int)c->what, (int)c->kind,
+	    c->account, c->set, c->name);
+
+	(void)snprintf(account, sizeof account, "%d/%d/%s//%s", (int)CHANGE_OBJECT,
+	    (int)OBJECT_ACCOUNT, c->account, c->account);
+	if (len < 0 || (size_t)len >= sizeof c->key)
+		return why_set(why, RC_BAD, 400, "The name is too long.");
+	if (map_get(&admin->pending, span_of(account)) != NULL ||
+	    map_get(&admin->pending, span_of(c->key)) != NULL)
+		return why_set(
+		    why, RC_LATER, 409, "It is being changed by another call; try again.");
+	if (map_put(&admin->pending, span_of(c->key), c) != RC_OK)
+		return why_set(why, RC_LATER, 503, "Out of memory.");
+	return RC_OK;
+}
+
+/* An account is removed with all that it owns, so nothing of it may be on its way. */
+static bool
+owns_pending(const struct admin *admin, const char *account)
+{
+	MAP_FOREACH (slot, &admin->pending) {
+		const struct change *other = slot->value;
+
+		if (strcmp(other->account, account) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------------ applied ------------------- */
+
+static void
+remove_all_of(struct admin *admin, const char *account)
+{
+	const struct admin_options *o = &admin->options;
+	const struct identity *identity;
+	const struct suppression *entry;
+
+	account_remove(o->accounts, account);
+	credentials_remove_account(o->credentials, account);
+	config_sets_remove_account(o->sets, account);
+	while ((identity = identities_next(o->identities, account, NULL)) != NULL &&
+	       !identity->in_file)
+		identities_remove(o->identities, account, identity->name);
+	while ((entry = suppressions_next(o->suppressions, account, NULL)) != NULL)
+		suppressions_remove(o->suppressions, account, entry->address);
+}
+
+static void
+forget_object(struct admin *admin, const struct change *c)
+{
+	const struct admin_options *o = &admin->options;
+
+	switch (c->kind) {
+	case OBJECT_ACCOUNT:
+		remove_all_of(admin, c->name);
+		break;
+	case OBJECT_CREDENTIAL:
+		credentials_remove(o->credentials, c->name);
+		break;
+	case OBJECT_IDENTITY:
+		identities_remove(o->identities, c->account, c->name);
+		break;
+	case OBJECT_SET:
+		config_sets_remove(o->sets, c->account, c->name);
+		break;
+	default:
+		break;
+	}
+}
+
+static enum rc
+use_object(struct admin *admin, enum config_object_kind kind, const char *account,
+    const union config_object *object, struct why *why)
+{
+	const struct admin_options *o = &admin->options;
+	enum rc rc;
+
+	switch (kind) {
+	case OBJECT_ACCOUNT:
+		rc = account_put(o->accounts, &object->account, why);
+		if (rc == RC_OK)
+			credentials_set_profile(
+			    o->credentials, account, admin_profile(admin, account));
+		return rc;
+	case OBJECT_CREDENTIAL:
+		return credentials_put(o->credentials, account, admin_profile(admin, account),
+		    admin->config->region, &object->credential, why);
+	case OBJECT_IDENTITY:
+		return identities_put(o->identities, &object->identity, why);
+	case OBJECT_SET:
+		return config_sets_put(o->sets, &object->set, why);
+	default:
+		return RC_BUG;
+	}
+}
+
+static enum rc
+apply(struct change *c, struct why *why)
+{
+	struct admin *admin = c->admin;
+	const struct admin_options *o = &admin->options;
+	enum rc rc = RC_OK;
+
+	switch (c->what) {
+	case CHANGE_OBJECT:
+		if (c->remove)
+			forget_object(admin, c);
+		else
+			rc = use_object(admin, c->kind, c->account, &c->object, why);
+		break;
+	case CHANGE_DESTINATION:
+		if (c->remove)
+			config_set_remove_destination(o->sets, c->account, c->set, c->name);
+		else
+			rc = config_set_put_destination(
+			    o->sets, c->account, c->set, &c->destination, why);
+		break;
+	case CHANGE_SUPPRESSIONS:
+		for (size_t i = 0; rc == RC_OK && i < c->entry_count; i++)
+			if (c->remove)
+				suppressions_remove(
+				    o->suppressions, c->account, c->entries[i].address);
+			else
+				rc = suppressions_put(
+				    o->suppressions, c->account, &c->entries[i], why);
+		break;
+	}
+	return rc;
+}
+
+static void
+finish(struct change *c, enum rc rc, const struct why *why)
+{
+	admin_done *done = c->done;
+	void *arg = c->arg;
+
+	if (c->key[0] != '\0' && map_get(&c->admin->pending, span_of(c->key)) == c)
+		(void)map_del(&c->admin->pending, span_of(c->key));
+	change_free(c);
+	done(arg, rc, why);
+}
+
+static void
+on_stored(void *arg, enum rc rc, const struct why *store_why)
+{
+	struct change *c = arg;
+	struct why why = WHY_EMPTY;
+
+	if (rc != RC_OK) {
+		rc = why_set(&why, RC_LATER, 503, "%s", store_why->text);
+	} else {
+		rc = apply(c, &why);
+		if (rc != RC_OK) { /* it will be there after a restart */
+			log_line(LOG_LEVEL_ERROR, "admin", "%s %s/%s: stored, but not in use: %s",
+			    admin_noun(c->kind), c->account, c->name, why.text);
+			why.code = 503;
+		}
+	}
+	finish(c, rc, &why);
+}
+
+static void
+refuse(struct change *c, enum rc rc, const struct why *why)
+{
+	finish(c, rc, why);
+}
+
+/* ------------------------------------------------------------------ to the store -------------- */
+
+static void
+add_object(const struct change *c, struct store_change *to)
+{
+	struct row_scratch scratch = { BUF_EMPTY };
+	struct store_row row = { 0 };
+
+	switch (c->kind) {
+	case OBJECT_ACCOUNT:
+		row_of_account(&c->object.account, &row);
+		break;
+	case OBJECT_CREDENTIAL:
+		row_of_credential(c->account, &c->object.credential, &row);
+		break;
+	case OBJECT_IDENTITY:
+		row_of_identity(&c->object.identity, &scratch, &row);
+		break;
+	default:
+		row_of_set(&c->object.set, &scratch, &row);
+	}
+	store_put(to, &row);
+	buf_free(&scratch.words);
+}
+
+static bool
+add_credential_removal(void *arg, const struct credential_view *view)
+{
+	struct store_row row = { .kind = STORE_CREDENTIAL };
+
+	row.values[CREDENTIAL_ID].text = view->id;
+	store_delete(arg, &row);
+	return true;
+}
+
+static void
+add_removal(const struct change *c, struct store_change *to)
+{
+	struct store_row row = { 0 };
+
+	switch (c->kind) {
+	case OBJECT_ACCOUNT:
+		row.kind = STORE_ACCOUNT;
+		row.values[ACCOUNT_NAME].text = c->name;
+		credentials_each(
+		    c->admin->options.credentials, c->name, add_credential_removal, to);
+		store_delete_all(to, STORE_IDENTITY, c->name);
+		store_delete_all(to, STORE_CONFIG_SET, c->name);
+		store_delete_all(to, STORE_EVENT_DESTINATION, c->name);
+		store_delete_all(to, STORE_SUPPRESSION, c->name);
+		break;
+	case OBJECT_CREDENTIAL:
+		row.kind = STORE_CREDENTIAL;
+		row.values[CREDENTIAL_ID].text = c->name;
+		break;
+	case OBJECT_IDENTITY:
+		row.kind = STORE_IDENTITY;
+		row.values[IDENTITY_ACCOUNT].text = c->account;
+		row.values[IDENTITY_NAME].text = c->name;
+		break;
+	default:
+		row.kind = STORE_CONFIG_SET;
+		row.values[CONFIG_SET_ACCOUNT].text = c->account;
+		row.values[CONFIG_SET_NAME].text = c->name;
+	}
+	store_delete(to, &row);
+}
+
+static void
+add_destination(const struct change *c, struct store_change *to)
+{
+	struct store_row row = { 0 };
+
+	row_of_destination(c->account, c->set,
+	    c->remove ? &(struct event_destination){ c->name, false, c->set } : &c->destination,
+	    &row);
+	if (c->remove)
+		store_delete(to, &row);
+	else
+		store_put(to, &row);
+}
+
+static void
+add_suppressions(const struct change *c, struct store_change *to)
+{
+	for (size_t i = 0; i < c->entry_count; i++) {
+		/* The list has an address as it was first given, and finds it in other cases, too. */
+		const struct suppression *old = suppression_find(
+		    c->admin->options.suppressions, c->account, span_of(c->entries[i].address));
+		struct store_row row = { 0 };
+
+		if (old != NULL) {
+			row_of_suppression(c->account, old, &row);
+			store_delete(to, &row);
+		}
+		if (c->remove)
+			continue;
+		row_of_suppression(c->account, &c->entries[i], &row);
+		store_put(to, &row);
+	}
+}
+
+static void
+commit(struct change *c)
+{
+	struct store_change *change = store_change_new();
+	struct why why = WHY_EMPTY;
+
+	if (change == NULL) {
+		refuse(c, why_set(&why, RC_LATER, 503, "Out of memory."), &why);
+		return;
+	}
+	switch (c->what) {
+	case CHANGE_OBJECT:
+		if (c->remove)
+			add_removal(c, change);
+		else
+			add_object(c, change);
+		break;
+	case CHANGE_DESTINATION:
+		add_destination(c, change);
+		break;
+	case CHANGE_SUPPRESSIONS:
+		add_suppressions(c, change);
+		break;
+	}
+	store_commit(c->admin->options.store, change, on_stored, c);
+}
+
+static void
+begin(struct change *c, enum rc rc, const struct why *checked)
+{
+	struct why why = checked != NULL ? *checked : (struct why)WHY_EMPTY;
+	const char *down = store_down(c->admin->options.store);
+
+	if (rc == RC_OK && (c->account == NULL || c->set == NULL || c->name == NULL))
+		rc = why_set(&why, RC_LATER, 503, "Out of memory.");
+	if (rc == RC_OK && down != NULL)
+		rc = why_set(&why, RC_LATER, 503, "%s", down);
+	if (rc == RC_OK)
+		rc = claim(c, &why);
+	if (rc != RC_OK)
+		refuse(c, rc, &why);
+	else
+		commit(c);
+}
+
+static void
+no_memory(admin_done *done, void *arg)
+{
+	struct why why = WHY_EMPTY;
+
+	done(arg, why_set(&why, RC_LATER, 503, "Out of memory."), &why);
+}
+
+/* ------------------------------------------------------------------ calls --------------------- */
+
+static const char *
+name_of(enum config_object_kind kind, const union config_object *object)
+{
+	switch (kind) {
+	case OBJECT_ACCOUNT:
+		return object->account.name;
+	case OBJECT_CREDENTIAL:
+		return object->credential.id;
+	case OBJECT_IDENTITY:
+		return object->identity.name;
+	default:
+		return object->set.name;
+	}
+}
+
+static void
+set_created(enum config_object_kind kind, union config_object *object)
+{
+	int64_t *at = kind == OBJECT_ACCOUNT	  ? &object->account.created_ms
+		      : kind == OBJECT_CREDENTIAL ? &object->credential.created_ms
+		      : kind == OBJECT_IDENTITY	  ? &object->identity.created_ms
+						  : &object->set.created_ms;
+
+	if (*at == 0)
+		*at = clock_wall_ms();
+}
+
+void
+admin_put(struct admin *admin, enum admin_mode mode, enum config_object_kind kind,
+    const char *account, union config_object *object, admin_done *done, void *arg)
+{
+	struct change *c =
+	    change_new(admin, CHANGE_OBJECT, account, "", name_of(kind, object), done, arg);
+	struct why why = WHY_EMPTY;
+	enum rc rc = RC_OK;
+
+	if (c == NULL) {
+		config_object_clear(kind, object);
+		no_memory(done, arg);
+		return;
+	}
+	c->kind = kind;
+	c->object = *object;
+	memset(object, 0, sizeof *object);
+	set_created(kind, &c->object);
+	if (kind != OBJECT_ACCOUNT)
+		rc = check_owner(admin, account, &why);
+	if (rc == RC_OK)
+		rc = check_object(admin, kind, account, &c->object, &why);
+	if (rc == RC_OK)
+		rc = check_mode(admin, mode, kind, account, name_of(kind, &c->object), &why);
+	begin(c, rc, &why);
+}
+
+void
+admin_remove(struct admin *admin, enum config_object_kind kind, const char *account,
+    const char *name, admin_done *done, void *arg)
+{
+	struct change *c = change_new(admin, CHANGE_OBJECT, account, "", name, done, arg);
+	struct why why = WHY_EMPTY;
+	enum rc rc;
+
+	if (c == NULL) {
+		no_memory(done, arg);
+		return;
+	}
+	c->kind = kind;
+	c->remove = true;
+	rc = check_mode(admin, ADMIN_CHANGE, kind, account, name, &why);
+	if (rc == RC_OK && kind == OBJECT_ACCOUNT && owns_pending(admin, name))
+		rc = why_set(&why, RC_LATER, 409,
+		    "Something of the account is being changed by another call; try again.");
+	begin(c, rc, &why);
+}
+
+/* ------------------------------------------------------------------ destinations -------------- */
+
+static enum rc
+check_destination(const struct admin *admin, enum admin_mode mode, const char *account,
+    const char *set, const char *name, struct why *why)
+{
+	const struct event_destination *list;
+	size_t count;
+	bool there = false;
+	enum rc rc = check_owner(admin, account, why);
+
+	if (rc == RC_OK)
+		rc = check_mode(admin, ADMIN_CHANGE, OBJECT_SET, account, set, why);
+	if (rc != RC_OK)
+		return rc;
+	list = config_set_destinations(admin->options.sets, account, set, &count);
+	for (size_t i = 0; i < count; i++)
+		there |= strcmp(list[i].name, name) == 0;
+	if (there && mode == ADMIN_ADD)
+		return why_set(
+		    why, RC_DENY, 409, "There is an event destination \"%s\" already.", name);
+	if (!there && mode == ADMIN_CHANGE)
+		return why_set(why, RC_DENY, 404, "There is no event destination \"%s\".", name);
+	if (!there && count >= DESTINATIONS_MAX)
+		return why_set(why, RC_DENY, 409,
+		    "The configuration set \"%s\" has %d event destinations, and may have no more.",
+		    set, DESTINATIONS_MAX);
+	return RC_OK;
+}
+
+void
+admin_put_destination(struct admin *admin, enum admin_mode mode, const char *account,
+    const char *set, const struct event_destination *destination, admin_done *done, void *arg)
+{
+	struct change *c =
+	    change_new(admin, CHANGE_DESTINATION, account, set, destination->name, done, arg);
+	struct why why = WHY_EMPTY;
+	enum rc rc;
+
+	if (c == NULL) {
+		no_memory(done, arg);
+		return;
+	}
+	c->destination = (struct event_destination){ span_dup(span_of(destination->name)),
+		destination->enabled, span_dup(span_of(destination->definition)) };
+	rc = check_destination(admin, mode, account, set, destination->name, &why);
+	if (c->destination.name == NULL || c->destination.definition == NULL)
+		rc = why_set(&why, RC_LATER, 503, "Out of memory.");
+	begin(c, rc, &why);
+}
+
+void
+admin_remove_destination(struct admin *admin, const char *account, const char *set,
+    const char *name, admin_done *done, void *arg)
+{
+	struct change *c = change_new(admin, CHANGE_DESTINATION, account, set, name, done, arg);
+	struct why why = WHY_EMPTY;
+
+	if (c == NULL) {
+		no_memory(done, arg);
+		return;
+	}
+	c->remove = true;
+	begin(c, check_destination(admin, ADMIN_CHANGE, account, set, name, &why), &why);
+}
+
+/* ------------------------------------------------------------------ suppression --------------- */
+
+/* Copies the entries with their strings into one block. */
+static bool
+copy_entries(struct change *c, const struct suppression *from, size_t count)
+{
+	size_t bytes = count * sizeof *from;
+	char *to;
+
+	for (size_t i = 0; i < count; i++)
+		bytes += strlen(from[i].address) + strlen(from[i].message_id) +
+			 strlen(from[i].feedback_id) + 3;
+	c->entries = malloc(bytes > 0 ? bytes : 1);
+	if (c->entries == NULL)
+		return false;
+	to = (char *)(c->entries + count);
+	for (size_t i = 0; i < count; i++) {
+		const char **const strings[] = { &c->entries[i].address, &c->entries[i].message_id,
+			&c->entries[i].feedback_id };
+
+		c->entries[i] = from[i];
+		for (size_t k = 0; k < ARRAY_LEN(strings); k++) {
+			size_t size = strlen(*strings[k]) + 1;
+
+			memcpy(to, *strings[k], size);
+			*strings[k] = to;
+			to += size;
+		}
+	}
+	c->entry_count = count;
+	return true;
+}
+
+static enum rc
+check_entries(const struct suppression *entries, size_t count, struct why *why)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct span address = span_of(entries[i].address);
+		size_t at = span_find_last(address, '@');
+
+		if (at == 0 || at + 1 >= address.len || address.len > 320)
+			return why_set(
+			    why, RC_BAD, 400, "\"%.200s\" is no mail address.", entries[i].address);
+	}
+	return RC_OK;
+}
+
+static void
+change_suppressions(struct admin *admin, const char *account, const struct suppression *entries,
+    size_t count, bool remove, admin_done *done, void *arg)
+{
+	/* One address is a name of its own; of many it is enough that no other list is being changed. */
+	struct change *c = change_new(admin, CHANGE_SUPPRESSIONS, account, "",
+	    count == 1 ? entries[0].address : "", done, arg);
+	struct why why = WHY_EMPTY;
+	enum rc rc;
+
+	if (c == NULL) {
+		no_memory(done, arg);
+		return;
+	}
+	c->remove = remove;
+	rc = check_owner(admin, account, &why);
+	if (rc == RC_OK)
+		rc = check_entries(entries, count, &why);
+	if (rc == RC_OK && !copy_entries(c, entries, count))
+		rc = why_set(&why, RC_LATER, 503, "Out of memory.");
+	begin(c, rc, &why);
+}
+
+void
+admin_suppress(struct admin *admin, const char *account, const struct suppression *entries,
+    size_t count, admin_done *done, void *arg)
+{
+	change_suppressions(admin, account, entries, count, false, done, arg);
+}
+
+void
+admin_unsuppress(struct admin *admin, const char *account, const char *const *addresses,
+    size_t count, admin_done *done, void *arg)
+{
+	struct suppression *entries = calloc(count + 1, sizeof *entries);
+
+	if (entries == NULL) {
+		no_memory(done, arg);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		entries[i] = (struct suppression){
+			.address = addresses[i], .message_id = "", .feedback_id = ""
+		};
+	change_suppressions(admin, account, entries, count, true, done, arg);
+	free(entries);
+}
+
+/* ------------------------------------------------------------------ life ---------------------- */
+
+enum rc
+admin_new(const struct admin_options *options, struct admin **out, struct why *why)
+{
+	*out = calloc(1, sizeof **out);
+	if (*out == NULL)
+		return why_set(why, RC_LATER, 0, "out of memory");
+	(*out)->options = *options;
+	return RC_OK;
+}
+
+void
+admin_free(struct admin *admin)
+{
+	if (admin == NULL)
+		return;
+	map_free(&admin->pending);
+	config_unref(admin->config);
+	credential_table_unref(admin->credentials);
+	free(admin);
+}
+
+void
+admin_configure(struct admin *admin, struct config *config, struct credential_table *credentials)
+{
+	struct config *old_config = admin->config;
+	struct credential_table *old_credentials = admin->credentials;
+
+	admin->config = config_ref(config);
+	admin->credentials = credential_table_ref(credentials);
+	config_unref(old_config);
+	credential_table_unref(old_credentials);
+}
