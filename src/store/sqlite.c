@@ -412,7 +412,7 @@ open_all(struct engine *engine, const char *directory, struct why *why)
 static enum rc
 make_paths(struct engine *engine, const char *directory, const char *master_keys)
 {
-	engine->keys_default = master_keys == NULL || master_keys[0] == '\0';
+	engine->keys_default = master_keys[0] == '\0';
 	if (asprintf(&engine->path, "%s/" FILE_NAME, directory) < 0)
 		engine->path = NULL;
 	if (engine->keys_default) {
