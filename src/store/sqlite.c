@@ -25,7 +25,6 @@
 #include "util/log.h"
 
 enum {
-	BUSY_MS = 5000,
 	VALUE_MAX = 16 * 1024 * 1024, /* bytes of a row; more is RC_BAD */
 	WAL_PAGES = 1000	      /* written back from then on: 4 MB */
 };

@@ -726,7 +726,9 @@ engine_rekey(struct engine *engine, struct why *why)
 		return rc;
 	}
 	store_keys_free(before);
-	/* What was under the old key does not stay in the WAL; when others read it goes later. */
+	/* What was under the old key does not stay in the WAL; while another process reads, it is not waited for. */
+	(void)sqlite3_busy_timeout(engine->db, 0);
 	(void)sqlite3_wal_checkpoint_v2(engine->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	(void)sqlite3_busy_timeout(engine->db, BUSY_MS);
 	return RC_OK;
 }
