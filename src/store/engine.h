@@ -19,7 +19,7 @@ void engine_close(struct engine *engine);
 const char *engine_broken(const struct engine *engine); /* or NULL */
 int engine_version(const struct engine *engine);
 
-/* As store_load. *skipped gets the number of rows that were left out; each is logged. A row that is damaged, or of which
+/* As store_load. *skipped gets the number of rows that were left out; the first are logged. A row that is damaged, or of which
  * damage took what follows, breaks the engine; one whose secret cannot be read does not. */
 MUST_CHECK enum rc engine_load(struct engine *engine, enum store_kind kind, store_each *each,
     void *arg, uint64_t *skipped, struct why *why);

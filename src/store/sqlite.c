@@ -25,7 +25,6 @@
 #include "util/log.h"
 
 enum {
-	BUSY_MS = 5000,
 	VALUE_MAX = 16 * 1024 * 1024, /* bytes of a row; more is RC_BAD */
 	WAL_PAGES = 1000	      /* written back from then on: 4 MB */
 };
@@ -412,7 +411,7 @@ open_all(struct engine *engine, const char *directory, struct why *why)
 static enum rc
 make_paths(struct engine *engine, const char *directory, const char *master_keys)
 {
-	engine->keys_default = master_keys == NULL || master_keys[0] == '\0';
+	engine->keys_default = master_keys[0] == '\0';
 	if (asprintf(&engine->path, "%s/" FILE_NAME, directory) < 0)
 		engine->path = NULL;
 	if (engine->keys_default) {

@@ -1,7 +1,8 @@
 /* store/sqlite_backup.c - a copy of the database, made in steps between transactions.
  *
  * SQLite copies what this connection changes meanwhile into pages that were copied already, so the copy is the database
- * as it is at the last step. Always true: a file with the name asked for is complete and synced. */
+ * as it is at the last step. Until then it is NAME.part: what a crash leaves of that the next backup of this name takes
+ * away. Always true: a file with the name asked for is complete and synced. */
 #include "config.h"
 
 #include "store/sqlite_private.h"

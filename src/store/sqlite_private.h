@@ -8,6 +8,10 @@
 #include "store/engine.h"
 #include "store/keyring.h"
 
+enum {
+	BUSY_MS = 5000 /* how long a transaction waits for another process */
+};
+
 enum statement {
 	ST_PUT,
 	ST_DELETE,

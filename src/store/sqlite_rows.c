@@ -14,6 +14,10 @@
 #include "util/le.h"
 #include "util/log.h"
 
+enum {
+	SKIPPED_LOGGED = 20 /* of a table, one by one */
+};
+
 /* ------------------------------------------------------------------ statements ---------------- */
 
 static void
@@ -453,7 +457,8 @@ log_skipped(struct walk *walk, const char *text)
 {
 	char name[256];
 
-	walk->skipped++;
+	if (++walk->skipped > SKIPPED_LOGGED)
+		return; /* their number comes at the end */
 	log_line(LOG_LEVEL_ERROR, "store", "row left out: %s: %s",
 	    row_name(walk, name, sizeof name), text);
 }
@@ -549,6 +554,9 @@ walk_table(struct walk *walk, store_each *each, void *arg, struct why *why)
 
 	if (rc == RC_OK)
 		rc = walk_rows(walk, each, arg, why);
+	if (walk->skipped > SKIPPED_LOGGED)
+		log_line(LOG_LEVEL_ERROR, "store", "rows left out: %s: %llu in all",
+		    walk->table->name, (unsigned long long)walk->skipped);
 	(void)sqlite3_reset(walk->select);
 	engine_rollback(walk->engine);
 	forget_secrets(walk);
@@ -718,7 +726,9 @@ engine_rekey(struct engine *engine, struct why *why)
 		return rc;
 	}
 	store_keys_free(before);
-	/* What was under the old key does not stay in the WAL; when others read it goes later. */
+	/* What was under the old key does not stay in the WAL; while another process reads, it is not waited for. */
+	(void)sqlite3_busy_timeout(engine->db, 0);
 	(void)sqlite3_wal_checkpoint_v2(engine->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	(void)sqlite3_busy_timeout(engine->db, BUSY_MS);
 	return RC_OK;
 }

@@ -79,11 +79,12 @@ typedef void store_done(void *arg, enum rc rc, const struct why *why);
 void store_commit(
     struct store *store, struct store_change *change_take, store_done *done, void *arg);
 
-/* Reads the file of master keys again and puts every secret under the first key. `done` as above. */
+/* Reads the file of master keys again and puts every secret under the first key. `done` as above; RC_BAD with why: the
+ * file is wrong, or a secret's key is not in it, and nothing has changed. */
 void store_rekey(struct store *store, store_done *done, void *arg);
 
-/* A copy of the whole store, consistent while changes go on, as a file that must not exist yet. Made by the store's
- * thread. */
+/* A copy of the whole store, consistent while changes go on, as a file that must not exist yet (RC_BAD when it does). Made
+ * by the store's thread, one at a time. The master keys are not in it. */
 void store_backup(struct store *store, const char *path, store_done *done, void *arg);
 
 struct store_stats {

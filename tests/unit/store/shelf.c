@@ -178,7 +178,7 @@ struct store_row
 make_row(enum store_kind kind, unsigned number)
 {
 	static const int64_t numbers[] = { 0, 1, -1, INT64_MAX, INT64_MIN, 1764043704123, 255,
-		1 << 31 };
+		(int64_t)1 << 31 };
 	static const double reals[] = { 0, 0.5, 14, 1e300, -1e-300, 1.0 / 3, 90071992547409931.0,
 		-0.0 };
 	static char texts[8][STORE_COLUMNS_MAX][160];

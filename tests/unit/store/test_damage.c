@@ -10,7 +10,7 @@
 
 enum {
 	PAGE = 4096,
-	ROWS = 300
+	ROWS = 150
 };
 
 struct sample {
@@ -92,7 +92,8 @@ on_row(void *arg, const struct store_row *row, struct why *why)
 	}
 	buf_add_span(&reading->text, buf_span(&line));
 	reading->rows++;
-	reading->at = (size_t)(found - text) + buf_len(&line);
+	if (found != NULL)
+		reading->at = (size_t)(found - text) + buf_len(&line);
 	buf_free(&line);
 	return RC_OK;
 }

@@ -36,7 +36,7 @@ sorted(struct buf *text)
 {
 	struct span rest, line;
 	struct buf out = BUF_EMPTY;
-	char *lines[4096];
+	char *lines[4096] = { NULL };
 	size_t count = 0;
 
 	rest = buf_span(text);
@@ -1008,7 +1008,8 @@ main(void)
 		BOTH(test_files_are_private),
 		BOTH(test_the_wal_stays_small),
 		BOTH(test_a_link_is_not_followed),
-		BOTH(test_another_process_holds_the_lock),
+		cmocka_unit_test_setup_teardown(
+		    test_another_process_holds_the_lock, setup_threaded, teardown),
 		BOTH(test_the_directory_cannot_be),
 		BOTH(test_earlier_versions_are_migrated),
 		BOTH(test_a_new_file_has_the_newest_version),

@@ -253,10 +253,60 @@ test_slab_gives_and_takes(void **state)
 	free(at);
 }
 
+static size_t
+from_hex(const char *hex, unsigned char *out)
+{
+	size_t len = strlen(hex) / 2;
+
+	for (size_t i = 0; i < len; i++) {
+		char pair[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
+
+		out[i] = (unsigned char)strtoul(pair, NULL, 16);
+	}
+	return len;
+}
+
+/* Test case 16 of McGrew and Viega, "The Galois/Counter Mode of Operation". */
+static void
+test_crypto_seal(void **state)
+{
+	unsigned char key[CRYPTO_KEY_LEN], nonce[CRYPTO_NONCE_LEN], place[32], text[64], want[128],
+	    sealed[128], opened[64];
+	size_t place_len = from_hex("feedfacedeadbeeffeedfacedeadbeefabaddad2", place);
+	size_t len = from_hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+			      "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
+	    text);
+	struct span where = span_make((const char *)place, place_len);
+
+	(void)state;
+	(void)from_hex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308", key);
+	(void)from_hex("cafebabefacedbaddecaf888", nonce);
+	assert_int_equal(from_hex("522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+				  "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
+				  "76fc6ece0f4e1768cddf8853bb2d551b",
+			     want),
+	    len + CRYPTO_TAG_LEN);
+	assert_rc(
+	    crypto_seal(key, nonce, where, span_make((const char *)text, len), sealed), RC_OK);
+	assert_memory_equal(sealed, want, len + CRYPTO_TAG_LEN);
+	assert_rc(crypto_unseal(key, nonce, where,
+		      span_make((const char *)sealed, len + CRYPTO_TAG_LEN), opened),
+	    RC_OK);
+	assert_memory_equal(opened, text, len);
+	sealed[len / 2] ^= 4;
+	assert_rc(crypto_unseal(key, nonce, where,
+		      span_make((const char *)sealed, len + CRYPTO_TAG_LEN), opened),
+	    RC_BAD);
+	assert_int_equal(opened[0], 0); /* nothing of what is not proven comes out */
+	assert_rc(
+	    crypto_unseal(key, nonce, where, span_make((const char *)sealed, 15), opened), RC_BAD);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_crypto_seal),
 		cmocka_unit_test(test_buf_grows_and_keeps_its_limit),
 		cmocka_unit_test(test_map_survives_many_keys),
 		cmocka_unit_test(test_heap_orders_and_rekeys),
