@@ -151,6 +151,7 @@ admin_load(struct admin *admin)
 		{ STORE_SUPPRESSION, load_suppression, "suppression of" },
 	};
 	int64_t begin_us = clock_mono_us();
+	struct store_stats stats;
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct loading loading = { admin, kinds[i].each, kinds[i].what, 0 };
@@ -163,6 +164,9 @@ admin_load(struct admin *admin)
 		if (rc != RC_OK || loading.bad > 0)
 			credentials_note_missing(admin->options.credentials);
 	}
+	store_stats(admin->options.store, &stats);
+	if (stats.failures > 0) /* rows whose secrets cannot be read, for one */
+		credentials_note_missing(admin->options.credentials);
 	log_line(LOG_LEVEL_INFO, "admin", "store read: ms=%lld",
 	    (long long)((clock_mono_us() - begin_us) / 1000));
 }

@@ -11,6 +11,7 @@
 #include "util/clock.h"
 
 enum {
+	WAIT_MAX_MS = 2 * 3600 * 1000, /* more than a message is ever told to wait */
 	HOT_SHARE = 8 /* of spool.body_budget is for messages on their way out */
 };
 
@@ -230,8 +231,10 @@ not_before(const struct message *from)
 {
 	int64_t wait_ms = from->not_before_ms > 0 ? from->not_before_ms - clock_wall_ms() : 0;
 
-	if (wait_ms <= 0 || wait_ms > INT32_MAX)
+	if (wait_ms <= 0)
 		return 0;
+	if (wait_ms > WAIT_MAX_MS) /* the clock was set back */
+		wait_ms = WAIT_MAX_MS;
 	return (uint32_t)(clock_mono_ms() + wait_ms) | 1; /* 0 means something else */
 }
 

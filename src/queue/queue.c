@@ -117,8 +117,7 @@ on_replay_poison(void *arg, struct spool_entry *entry)
 static void
 start_item(const struct queue *queue, struct queue_item *item)
 {
-	int64_t delay_ms =
-	    item->replay_ms > 0 ? item->replay_ms - clock_wall_ms() : item_wait_ms(item);
+	int64_t delay_ms = item->replay_ms > 0 ? item->replay_ms - clock_wall_ms() : 0;
 
 	if (item->open == 0) {
 		item_end(item);
@@ -132,7 +131,7 @@ start_item(const struct queue *queue, struct queue_item *item)
 	if (delay_ms > 0) {
 		item_defer(item, delay_ms);
 	} else {
-		item_make_ready(item);
+		item_begin(item);
 		site_run_later(item->site);
 	}
 }
