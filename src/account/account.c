@@ -29,6 +29,9 @@
 enum {
 	FLUSH_MS = 1000,
 	USAGE_FILE_MAX = 1024 * 1024 * 1024,
+	/* In the sandbox there is no "no limit". */
+	SANDBOX_RATE = 1,
+	SANDBOX_QUOTA = 200,
 	SMOOTH_MAX_MS = 3600 * 1000, /* above the rate by more than an hour's worth is too much */
 	REWRITE_BYTES = 8 * 1024 * 1024 /* beside twice of what it had when it was written anew */
 };
@@ -182,18 +185,27 @@ keep_scalars(struct account *account, struct config_account *to, const struct co
 	to->credential_count = 0;
 }
 
+static int64_t
+quota_24h(const struct account *account)
+{
+	const struct config_account *s = account_settings(account);
+
+	return s->quota_24h == 0 && !s->production ? SANDBOX_QUOTA : s->quota_24h;
+}
+
 static void
 apply_rate(struct account *account)
 {
 	const struct config_account *s = account_settings(account);
-	double burst = s->send_burst > 0 ? s->send_burst : 3 * s->send_rate;
+	double rate = s->send_rate <= 0 && !s->production ? SANDBOX_RATE : s->send_rate;
+	double burst = s->send_burst > 0 ? s->send_burst : 3 * rate;
 	int64_t now_us = clock_mono_us();
 
-	if (account->rate.rate <=
-	    0) /* new, or without a limit until now: starts with a full bucket */
-		bucket_init(&account->rate, s->send_rate, burst, now_us);
+	/* New, or without a limit until now: it starts with a full bucket. */
+	if (account->rate.rate <= 0)
+		bucket_init(&account->rate, rate, burst, now_us);
 	else
-		bucket_set(&account->rate, s->send_rate, burst, now_us);
+		bucket_set(&account->rate, rate, burst, now_us);
 }
 
 enum rc
@@ -738,13 +750,12 @@ enum rc
 account_take(struct account *a, unsigned recipients, unsigned counted, struct account_charge **out,
     struct why *why)
 {
-	const struct config_account *settings = account_settings(a);
-	int64_t now_ms = clock_wall_ms();
+	int64_t now_ms = clock_wall_ms(), quota = quota_24h(a);
 	struct account_charge *charge;
 	int64_t wait_ms;
 
 	*out = NULL;
-	if (settings->quota_24h > 0 && sent_24h(a, now_ms / 60000) + counted > settings->quota_24h)
+	if (quota > 0 && sent_24h(a, now_ms / 60000) + counted > quota)
 		return why_set(
 		    why, RC_LATER, 454, "Throttling failure: Daily message quota exceeded.");
 	charge = make_usage(a) ? malloc(sizeof *charge) : NULL;
@@ -798,6 +809,6 @@ account_refund(struct account_charge *charge)
 void
 account_usage(struct account *a, struct account_usage *out)
 {
-	*out = (struct account_usage){ a->rate.rate, a->rate.burst, account_settings(a)->quota_24h,
+	*out = (struct account_usage){ a->rate.rate, a->rate.burst, quota_24h(a),
 		sent_24h(a, now_minute()) };
 }

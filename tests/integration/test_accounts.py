@@ -423,7 +423,7 @@ def test_sending_for_others(daemon, sink):
 
 def test_sandbox_and_simulator(daemon, sink):
     daemon.route_all_to(sink.port)
-    daemon.config["accounts"] = [account(production=False, quota_24h=2, send_rate=0.0)]
+    daemon.config["accounts"] = [account(production=False, quota_24h=2, send_rate=100.0)]
     daemon.start()
     command = Command(daemon)
     client = connect(daemon)
@@ -445,6 +445,29 @@ def test_sandbox_and_simulator(daemon, sink):
     daemon.kill()  # and after a crash nothing is counted that was not before
     daemon.start()
     assert command.lines("limits", "show", "web")[0]["sent_24h"] == 1
+
+
+def test_limits_of_the_sandbox(daemon):
+    """200 recipients a day and one a second, unless the account has limits of its own."""
+    daemon.config["accounts"] = [account(production=False)]
+    daemon.start()
+    command = Command(daemon)
+    assert command.lines("limits", "show", "web") == [
+        {
+            "account": "web",
+            "send_rate": 1,
+            "send_burst": 3,
+            "quota_24h": 200,
+            "sent_24h": 0,
+            "over_limit": "reject",
+            "sending_enabled": True,
+        }
+    ]
+    client = connect(daemon)
+    to = ["a@example.com", "b@example.com"]
+    assert submit(client, text_mail(), recipients=to)[0] == 250
+    assert submit(client, text_mail(), recipients=to)[0] == 454
+    client.quit()
 
 
 def test_suppressed_recipients(daemon, sink):
