@@ -252,26 +252,68 @@ make_objects(struct app *app, struct why *why)
 	return rc;
 }
 
-/* By the reasons of the configuration set, or of the account. */
+/* The reasons of the configuration set, or of the account. */
+static enum config_suppression
+reasons_that_count(const struct app *app, const struct message *message)
+{
+	const struct account *account = account_find(app->accounts, message->account);
+	const struct config_set *set =
+	    config_set_find(app->sets, message->account, span_of(message->configuration_set));
+
+	if (set != NULL && set->suppression != SUPPRESS_INHERIT)
+		return set->suppression;
+	return account_is_there(account) ? account_settings(account)->suppression : SUPPRESS_NONE;
+}
+
 static bool
 is_suppressed(void *arg, const struct message *message, const char *address)
 {
 	const struct app *app = arg;
-	const struct account *account = account_find(app->accounts, message->account);
-	const struct config_set *set;
 	const struct suppression *entry;
-	enum config_suppression counts;
 
-	if (account == NULL || suppressions_count(app->suppressions, message->account) == 0)
+	if (suppressions_count(app->suppressions, message->account) == 0)
 		return false;
 	if (address[0] == '@')
 		return true; /* who, is not known yet */
-	set = config_set_find(app->sets, message->account, span_of(message->configuration_set));
-	counts = account_settings(account)->suppression;
-	if (set != NULL && set->suppression != SUPPRESS_INHERIT)
-		counts = set->suppression;
 	entry = suppression_find(app->suppressions, message->account, span_of(address));
-	return entry != NULL && (entry->reason & counts) != 0;
+	return entry != NULL && (entry->reason & reasons_that_count(app, message)) != 0;
+}
+
+static void
+on_suppressed(void *arg, enum rc rc, const struct why *why)
+{
+	(void)arg;
+	if (rc != RC_OK && why->code != 409) /* the same address twice at once is no loss */
+		log_line(LOG_LEVEL_WARNING, "admin", "a recipient that does not exist could not be "
+						     "suppressed: %s",
+		    why->text);
+}
+
+/* A host that says there is no such mailbox is believed: RFC 3463 section 3.2, but for what is about the sender. */
+static bool
+is_of_no_mailbox(const struct outcome *outcome)
+{
+	struct span status = span_of(outcome->status);
+
+	return outcome->remote && span_starts(status, SPAN_LIT("5.1.")) &&
+	       !span_eq(status, SPAN_LIT("5.1.7")) && !span_eq(status, SPAN_LIT("5.1.8"));
+}
+
+static void
+on_failed(void *arg, const struct message *message, const char *address,
+    const struct outcome *outcome)
+{
+	struct app *app = arg;
+	char id[MESSAGE_ID_LEN + 1];
+	struct suppression entry = { address, SUPPRESS_BOUNCE, clock_wall_ms(), id, "" };
+
+	if (message->notice || !is_of_no_mailbox(outcome) ||
+	    simulator_is_address(span_of(app->now.config->simulator_domain), span_of(address)) ||
+	    (reasons_that_count(app, message) & SUPPRESS_BOUNCE) == 0 ||
+	    suppression_find(app->suppressions, message->account, span_of(address)) != NULL)
+		return;
+	message_id_format(&message->id, id);
+	admin_suppress(app->admin, message->account, &entry, 1, on_suppressed, NULL);
 }
 
 static enum rc
@@ -314,6 +356,7 @@ make_flow(struct app *app, struct why *why)
 		.mx = app->mx,
 		.on_replayed = on_replayed,
 		.is_suppressed = is_suppressed,
+		.on_failed = on_failed,
 		.arg = app };
 	struct submit_options submit = { .core = app->core,
 		.workers = app->workers,

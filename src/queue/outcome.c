@@ -291,6 +291,7 @@ item_settle(struct queue_item *item, struct message *message, const uint8_t *ind
     int64_t waited_us)
 {
 	struct queue_message *m = item_message(item);
+	struct queue *queue = message_queue(m);
 	struct bounce_recipient failed[MESSAGE_RECIPIENTS_MAX];
 	struct outcome outcomes[MESSAGE_RECIPIENTS_MAX];
 	size_t failed_count = 0;
@@ -304,6 +305,9 @@ item_settle(struct queue_item *item, struct message *message, const uint8_t *ind
 		if (outcome->kind == OUTCOME_DEFERRED && expired)
 			expire(m, message, outcome);
 		tell(m, message, results[i].address, outcome, report, waited_us);
+		if (outcome->kind == OUTCOME_FAILED && queue->options.on_failed != NULL)
+			queue->options.on_failed(
+			    queue->options.arg, message, results[i].address, outcome);
 		if (outcome->kind == OUTCOME_FAILED)
 			failed[failed_count++] = (struct bounce_recipient){ index[i], outcome,
 				report != NULL ? report->host : "" };

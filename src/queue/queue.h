@@ -11,6 +11,7 @@
 #include "net/tls.h"
 #include "net/worker.h"
 #include "spool/spool.h"
+#include "wire/outcome.h"
 
 struct queue;
 
@@ -26,6 +27,9 @@ struct queue_options {
 	/* Whether the account of the message has the recipient on its suppression list, for a reason that counts; of
 	 * "@example.com", which stands for any address in it, whether it may have. NULL: nobody is. */
 	bool (*is_suppressed)(void *arg, const struct message *envelope, const char *address);
+	/* A recipient has failed for good; NULL: nobody asks. */
+	void (*on_failed)(void *arg, const struct message *message, const char *address,
+	    const struct outcome *outcome);
 	void *arg;
 };
 

@@ -503,6 +503,39 @@ def test_suppressed_recipients(daemon, sink):
     client.quit()
 
 
+def test_mailboxes_that_do_not_exist(daemon, sink):
+    """A host that says so puts the address on the list, unless the account or the set does not want that."""
+    daemon.route_all_to(sink.port)
+    sink.rcpt = {
+        "gone@dest.test": ["550 5.1.1 no such user"] * 9,
+        "full@dest.test": ["550 5.2.2 mailbox full"] * 9,
+        "you@dest.test": ["550 5.1.8 bad sender"] * 9,
+        "set@dest.test": ["550 5.1.1 no such user"] * 9,
+    }
+    daemon.start()
+    command = Command(daemon)
+    command("config-set", "add", "web", "keep", "suppression=none")
+    client = connect(daemon)
+    to = ["gone@dest.test", "full@dest.test", "you@dest.test", "bounce@simulator.amazonses.com"]
+    code, text = submit(client, text_mail(), recipients=to)
+    assert code == 250
+    content = text_mail(X_SES_CONFIGURATION_SET="keep")
+    assert submit(client, content, recipients=["set@dest.test"])[0] == 250
+    daemon.wait_log("status=bounced", count=5)
+    until(lambda: command.lines("suppress", "ls", "web"), 60, lambda: daemon.log()[-2000:])
+    rows = command.lines("suppress", "ls", "web")
+    assert [(r["address"], r["reason"]) for r in rows] == [("gone@dest.test", "BOUNCE")]
+    assert rows[0]["message_id"] == text.split()[1]
+    before = daemon.log().count("no such user")
+    assert submit(client, text_mail(), recipients=["gone@dest.test"])[0] == 250
+    daemon.wait_log("status=bounced", count=6)
+    assert daemon.log().count("no such user") == before
+    daemon.stop()
+    daemon.start()
+    assert len(command.lines("suppress", "ls", "web")) == 1
+    client.close()
+
+
 def test_suppressed_after_restart(daemon, sink):
     """A start that reads digests knows domains only; whoever is suppressed is not sent to, the others are."""
     daemon.route_all_to(free_port())
