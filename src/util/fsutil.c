@@ -155,22 +155,42 @@ fsutil_publish(const char *dir, const char *name, struct span bytes, mode_t mode
 	return fsutil_sync_dir(dir, why);
 }
 
+/* A name that is not on disk takes with it all that lies below, synced or not. */
+static enum rc
+make_one(const char *path, mode_t mode, struct why *why)
+{
+	char above[PATH_MAX];
+	char *slash;
+
+	if (mkdir(path, mode) != 0)
+		return errno == EEXIST ? RC_OK : why_errno(why, errno, "%s", path);
+	(void)snprintf(above, sizeof above, "%s", path);
+	slash = strrchr(above, '/');
+	if (slash == NULL)
+		return fsutil_sync_dir(".", why);
+	slash[slash == above ? 1 : 0] = '\0';
+	return fsutil_sync_dir(above, why);
+}
+
 enum rc
 fsutil_make_dir(const char *path, mode_t mode, struct why *why)
 {
 	char part[PATH_MAX];
 	struct stat st;
+	enum rc rc;
 
 	if (!span_copy(span_of(path), part, sizeof part) || part[0] == '\0')
 		return why_set(why, RC_BAD, 0, "%s: path too long or empty", path);
 	for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		if (mkdir(part, 0755) != 0 && errno != EEXIST)
-			return why_errno(why, errno, "%s", part);
+		rc = make_one(part, 0755, why);
+		if (rc != RC_OK)
+			return rc;
 		*slash = '/';
 	}
-	if (mkdir(part, mode) != 0 && errno != EEXIST)
-		return why_errno(why, errno, "%s", part);
+	rc = make_one(part, mode, why);
+	if (rc != RC_OK)
+		return rc;
 	if (stat(part, &st) != 0)
 		return why_errno(why, errno, "%s", part);
 	if (!S_ISDIR(st.st_mode))

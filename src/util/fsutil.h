@@ -25,7 +25,7 @@ MUST_CHECK enum rc fsutil_publish(
 
 MUST_CHECK enum rc fsutil_sync_dir(const char *dir, struct why *why);
 
-/* mkdir -p with the last part's mode; RC_OK when it is a directory already. */
+/* mkdir -p with the last part's mode, and the names of those made are synced; RC_OK when it is a directory already. */
 MUST_CHECK enum rc fsutil_make_dir(const char *path, mode_t mode, struct why *why);
 
 #endif

@@ -1,5 +1,7 @@
 # Load generator and sink: for the benchmark, and for the integration tests that need many messages.
 check_PROGRAMS += tests/bench/smtp_load tests/bench/smtp_sink
+tests_bench_smtp_load_SOURCES = tests/bench/smtp_load.c tests/bench/bench.c
+tests_bench_smtp_sink_SOURCES = tests/bench/smtp_sink.c tests/bench/bench.c
 BENCH_LIBS = $(L_UTIL) $(LIBEVENT_LIBS) $(LIBEVENT_OPENSSL_LIBS)
 tests_bench_smtp_load_CFLAGS = $(AM_CFLAGS) $(LIBEVENT_OPENSSL_CFLAGS)
 tests_bench_smtp_load_LDADD = $(BENCH_LIBS)

@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -54,9 +53,9 @@ enum {
 
 static struct options {
 	const char *host, *user, *password, *from, *domain, *acked_path;
-	int port, sessions, per_connection, domains, tls;
+	int tls;
+	long port, sessions, per_connection, domains, size;
 	long messages, first; /* first: the number of the first message */
-	size_t size;
 	bool pipeline, resume_tls, idle;
 	double rate;	/* messages a second in all; 0: as fast as it goes */
 	double seconds; /* begin none after; 0: until all are sent */
@@ -435,7 +434,7 @@ make_body(void)
 {
 	static const char tail[] = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n";
 	static const char end[] = "\r\n.\r\n";
-	size_t fill = opt.size > SIZE_MIN ? opt.size - 300 : 100;
+	size_t fill = opt.size > SIZE_MIN ? (size_t)opt.size - 300 : 100;
 
 	body_len = sizeof tail - 1 + fill + sizeof end - 1;
 	body = malloc(body_len);
@@ -488,99 +487,28 @@ on_stop(evutil_socket_t fd, short what, void *arg)
 	finish_if_done();
 }
 
-static void
-usage(void)
-{
-	(void)fprintf(stderr, "usage: smtp_load [--host IP] [--port N] [--tls "
-			      "none|starttls|implicit] [--user ID --password P]\n"
-			      "                 [--sessions N] [--messages N] [--size BYTES] "
-			      "[--per-connection N] [--rate PER_SECOND]\n"
-			      "                 [--from ADDRESS] [--domain NAME] [--domains N] "
-			      "[--pipeline] [--resume-tls] [--idle]\n"
-			      "                 [--acked FILE] [--first SEQ] [--seconds N]\n");
-	exit(64);
-}
-
-static void
-parse(int argc, char **argv)
-{
-	static const struct option longs[] = { { "host", 1, NULL, 'h' }, { "port", 1, NULL, 'p' },
-		{ "tls", 1, NULL, 't' }, { "user", 1, NULL, 'u' }, { "password", 1, NULL, 'w' },
-		{ "sessions", 1, NULL, 's' }, { "messages", 1, NULL, 'm' },
-		{ "size", 1, NULL, 'z' }, { "per-connection", 1, NULL, 'c' },
-		{ "rate", 1, NULL, 'r' }, { "from", 1, NULL, 'f' }, { "domain", 1, NULL, 'd' },
-		{ "domains", 1, NULL, 'D' }, { "pipeline", 0, NULL, 'P' },
-		{ "resume-tls", 0, NULL, 'R' }, { "idle", 0, NULL, 'i' }, { "acked", 1, NULL, 'a' },
-		{ "first", 1, NULL, 'F' }, { "seconds", 1, NULL, 'S' }, { NULL, 0, NULL, 0 } };
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
-		switch (c) {
-		case 'h':
-			opt.host = optarg;
-			break;
-		case 'p':
-			opt.port = atoi(optarg);
-			break;
-		case 't':
-			opt.tls = strcmp(optarg, "none") == 0	    ? TLS_NONE
-				  : strcmp(optarg, "implicit") == 0 ? TLS_IMPLICIT
-								    : TLS_START;
-			break;
-		case 'u':
-			opt.user = optarg;
-			break;
-		case 'w':
-			opt.password = optarg;
-			break;
-		case 's':
-			opt.sessions = atoi(optarg);
-			break;
-		case 'm':
-			opt.messages = atol(optarg);
-			break;
-		case 'z':
-			opt.size = (size_t)atol(optarg);
-			break;
-		case 'c':
-			opt.per_connection = atoi(optarg);
-			break;
-		case 'r':
-			opt.rate = atof(optarg);
-			break;
-		case 'f':
-			opt.from = optarg;
-			break;
-		case 'd':
-			opt.domain = optarg;
-			break;
-		case 'D':
-			opt.domains = atoi(optarg);
-			break;
-		case 'P':
-			opt.pipeline = true;
-			break;
-		case 'R':
-			opt.resume_tls = true;
-			break;
-		case 'i':
-			opt.idle = true;
-			break;
-		case 'a':
-			opt.acked_path = optarg;
-			break;
-		case 'F':
-			opt.first = atol(optarg);
-			break;
-		case 'S':
-			opt.seconds = atof(optarg);
-			break;
-		default:
-			usage();
-		}
-	if (optind < argc || opt.sessions < 1 || opt.messages < 1)
-		usage();
-}
+static const struct bench_option options[] = {
+	BENCH_OPTION_TEXT("host", "IP", &opt.host),
+	BENCH_OPTION_NUMBER("port", "N", &opt.port, 1, 65535),
+	BENCH_OPTION_WORD("tls", "none|starttls|implicit", &opt.tls), /* as in enum tls */
+	BENCH_OPTION_TEXT("user", "ID", &opt.user),
+	BENCH_OPTION_TEXT("password", "P", &opt.password),
+	BENCH_OPTION_NUMBER("sessions", "N", &opt.sessions, 1, 1000000),
+	BENCH_OPTION_NUMBER("messages", "N", &opt.messages, 1, LONG_MAX / 8),
+	BENCH_OPTION_NUMBER("size", "BYTES", &opt.size, 0, LONG_MAX),
+	BENCH_OPTION_NUMBER("per-connection", "N", &opt.per_connection, 1, LONG_MAX),
+	BENCH_OPTION_REAL("rate", "PER_SECOND", &opt.rate),
+	BENCH_OPTION_TEXT("from", "ADDRESS", &opt.from),
+	BENCH_OPTION_TEXT("domain", "NAME", &opt.domain),
+	BENCH_OPTION_NUMBER("domains", "N", &opt.domains, 1, LONG_MAX),
+	BENCH_OPTION_FLAG("pipeline", &opt.pipeline),
+	BENCH_OPTION_FLAG("resume-tls", &opt.resume_tls),
+	BENCH_OPTION_FLAG("idle", &opt.idle),
+	BENCH_OPTION_TEXT("acked", "FILE", &opt.acked_path),
+	BENCH_OPTION_NUMBER("first", "SEQ", &opt.first, 0, LONG_MAX / 2),
+	BENCH_OPTION_REAL("seconds", "N", &opt.seconds),
+	{ .name = NULL },
+};
 
 int
 main(int argc, char **argv)
@@ -588,7 +516,7 @@ main(int argc, char **argv)
 	struct timeval pace = { 0, 2000 }, limit;
 	struct event *on_term, *deadline;
 
-	parse(argc, argv);
+	bench_parse(argc, argv, options, "");
 	(void)signal(SIGPIPE, SIG_IGN);
 	base = event_base_new();
 	tls_context = SSL_CTX_new(TLS_client_method());

@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -30,8 +29,7 @@ enum {
 
 static struct options {
 	const char *host;
-	int port, delay_ms, fail_percent;
-	long max, expect;
+	long port, delay_ms, fail_percent, max, expect;
 } opt = { .host = "127.0.0.1", .max = 1000000 };
 
 struct peer {
@@ -131,7 +129,7 @@ take_content(struct peer *p, struct evbuffer *in)
 	(void)evbuffer_drain(in, (size_t)at.pos + sizeof end - 1);
 	p->in_data = false;
 	if (opt.delay_ms > 0) {
-		struct timeval wait = { opt.delay_ms / 1000, opt.delay_ms % 1000 * 1000L };
+		struct timeval wait = { opt.delay_ms / 1000, opt.delay_ms % 1000 * 1000 };
 
 		(void)event_add(p->delay, &wait);
 	} else {
@@ -261,49 +259,15 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	(void)event_base_loopexit(base, NULL);
 }
 
-static void
-usage(void)
-{
-	(void)fprintf(stderr, "usage: smtp_sink [--host IP] [--port N] [--delay MS] [--fail "
-			      "PERCENT] [--max SEQ] [--expect N]\n"
-			      "       port 0: any free one, printed first\n");
-	exit(64);
-}
-
-static void
-parse(int argc, char **argv)
-{
-	static const struct option longs[] = { { "host", 1, NULL, 'h' }, { "port", 1, NULL, 'p' },
-		{ "delay", 1, NULL, 'd' }, { "fail", 1, NULL, 'f' }, { "max", 1, NULL, 'm' },
-		{ "expect", 1, NULL, 'e' }, { NULL, 0, NULL, 0 } };
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
-		switch (c) {
-		case 'h':
-			opt.host = optarg;
-			break;
-		case 'p':
-			opt.port = atoi(optarg);
-			break;
-		case 'd':
-			opt.delay_ms = atoi(optarg);
-			break;
-		case 'f':
-			opt.fail_percent = atoi(optarg);
-			break;
-		case 'm':
-			opt.max = atol(optarg);
-			break;
-		case 'e':
-			opt.expect = atol(optarg);
-			break;
-		default:
-			usage();
-		}
-	if (optind < argc || opt.max < 1)
-		usage();
-}
+static const struct bench_option options[] = {
+	BENCH_OPTION_TEXT("host", "IP", &opt.host),
+	BENCH_OPTION_NUMBER("port", "N", &opt.port, 0, 65535),
+	BENCH_OPTION_NUMBER("delay", "MS", &opt.delay_ms, 0, LONG_MAX / 1000),
+	BENCH_OPTION_NUMBER("fail", "PERCENT", &opt.fail_percent, 0, 100),
+	BENCH_OPTION_NUMBER("max", "SEQ", &opt.max, 1, LONG_MAX / 8),
+	BENCH_OPTION_NUMBER("expect", "N", &opt.expect, 0, LONG_MAX),
+	{ .name = NULL },
+};
 
 int
 main(int argc, char **argv)
@@ -313,7 +277,7 @@ main(int argc, char **argv)
 	struct evconnlistener *listener;
 	struct event *term, *usr1, *usr2;
 
-	parse(argc, argv);
+	bench_parse(argc, argv, options, "       port 0: any free one, printed first\n");
 	(void)signal(SIGPIPE, SIG_IGN);
 	at.sin_port = htons((uint16_t)opt.port);
 	(void)inet_pton(AF_INET, opt.host, &at.sin_addr);
@@ -326,7 +290,7 @@ main(int argc, char **argv)
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 4096, (struct sockaddr *)&at, sizeof at);
 	if (listener == NULL) {
 		(void)fprintf(
-		    stderr, "smtp_sink: %s:%d: %s\n", opt.host, opt.port, strerror(errno));
+		    stderr, "smtp_sink: %s:%ld: %s\n", opt.host, opt.port, strerror(errno));
 		return 71;
 	}
 	(void)getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&at, &len);

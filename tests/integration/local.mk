@@ -7,6 +7,7 @@ PYTHON_TESTS = \
 	tests/integration/test_limits.py \
 	tests/integration/test_machine.py \
 	tests/integration/test_postfix.py \
+	tests/integration/test_powercut.py \
 	tests/integration/test_quickstart.py \
 	tests/integration/test_reload.py \
 	tests/integration/test_scripts.py \
@@ -18,5 +19,6 @@ PYTHON_TESTS = \
 EXTRA_DIST += tests/integration/run tests/integration/pytest.ini tests/integration/conftest.py \
 	tests/integration/lib tests/integration/node/package.json tests/integration/node/package-lock.json \
 	tests/integration/node/nodemailer.js $(PYTHON_TESTS) tests/integration/ports.py \
+	tests/integration/powercut/recorder.c \
 	tests/integration/log-readers/run.sh tests/integration/log-readers/sink.py \
 	tests/integration/sandbox/run.sh tests/integration/sandbox/under.py

@@ -264,6 +264,18 @@ note_change(int dir, ino_t inode, const char *from, const char *to)
 	changes = c;
 }
 
+static void
+drop_change(struct change **at)
+{
+	struct change *c = *at;
+
+	*at = c->next;
+	if (c->saved[0] != '\0')
+		(void)unlink(c->saved);
+	(void)close(c->dir);
+	free(c);
+}
+
 int
 __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
@@ -275,13 +287,8 @@ __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
 	maybe_crash();
 	note_change(from_dir, inode, from, to);
 	rc = __real_renameat(from_dir, from, to_dir, to);
-	if (rc != 0) {
-		struct change *c = changes;
-
-		changes = c->next;
-		(void)close(c->dir);
-		free(c);
-	}
+	if (rc != 0)
+		drop_change(&changes);
 	maybe_crash();
 	return rc;
 }
@@ -297,13 +304,8 @@ __wrap_unlinkat(int dir, const char *name, int flags)
 	maybe_crash();
 	note_change(dir, inode, name, "");
 	rc = __real_unlinkat(dir, name, flags);
-	if (rc != 0) {
-		struct change *c = changes;
-
-		changes = c->next;
-		(void)close(c->dir);
-		free(c);
-	}
+	if (rc != 0)
+		drop_change(&changes);
 	maybe_crash();
 	return rc;
 }
@@ -321,19 +323,11 @@ disk_sync_dir(int dir)
 		errno = EIO;
 		return -1;
 	}
-	for (struct change **at = &changes; *at != NULL;) {
-		struct change *c = *at;
-
-		if (c->inode != inode) {
-			at = &c->next;
-			continue;
-		}
-		*at = c->next;
-		if (c->saved[0] != '\0')
-			(void)unlink(c->saved);
-		(void)close(c->dir);
-		free(c);
-	}
+	for (struct change **at = &changes; *at != NULL;)
+		if ((*at)->inode == inode)
+			drop_change(at);
+		else
+			at = &(*at)->next;
 	maybe_crash();
 	return 0;
 }

@@ -1,20 +1,16 @@
 /* Unit tests of delivery/channel.c: attempts over loopback to scripted hosts, all on one loop. */
 #include "config.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "unit/config/config_test.h"
+#include "unit/net/net_test.h"
 #include "delivery/channel.h"
 #include "net/listener.h"
 #include "util/fsutil.h"
 
 enum {
-	GIVE_UP_MS = 30000,
 	STEPS_MAX = 24,
 	SESSIONS_MAX = 4,
 	INPUT_MAX = 256 * 1024
@@ -69,13 +65,10 @@ struct world {
 	int file_fd;		      /* where the body is, or 0 */
 	struct attempt_report report; /* of the last one */
 	struct buf outcomes;	      /* of all, one a line */
-	struct timer give_up;
-	bool gave_up;
+	struct give_up give_up;
 };
 
 static struct config *config;
-static struct tls_server *server_tls;
-static struct tls_client *client_tls;
 
 /* ------------------------------------------------------------------ the host ------------------ */
 
@@ -196,30 +189,20 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t len)
 /* ------------------------------------------------------------------ our side ------------------ */
 
 static void
-on_give_up(void *arg)
-{
-	struct world *w = arg;
-
-	w->gave_up = true;
-	loop_stop(w->loop);
-}
-
-static void
 begin(struct world *w, const struct script *scripts, enum config_tls_policy tls)
 {
 	struct why why = WHY_EMPTY;
-	int fd = -1;
+	struct sockaddr_in addr;
 
 	*w = (struct world){ .scripts = scripts };
 	w->loop = loop_new("test", &why);
 	w->workers = worker_pool_new(0, 1, &why);
 	assert_true(w->loop != NULL && w->workers != NULL);
-	timer_init(&w->give_up, w->loop, on_give_up, w);
-	timer_set(&w->give_up, GIVE_UP_MS);
-	for (w->port = 22600 + (unsigned)getpid() % 300; fd < 0 && w->port < 23000; w->port++)
-		fd = listener_bind("127.0.0.1", w->port, &why);
-	assert_true(fd >= 0);
-	w->port = listener_port(w->listener = listener_new(w->loop, fd, NULL, on_accept, w, &why));
+	give_up_begin(&w->give_up, w->loop);
+	w->listener =
+	    listener_new(w->loop, listen_somewhere(&addr, SOCK_NONBLOCK), NULL, on_accept, w, &why);
+	assert_non_null(w->listener);
+	w->port = listener_port(w->listener);
 	w->policy = calloc(1, sizeof *w->policy);
 	assert_non_null(w->policy);
 	*w->policy = (struct delivery_policy){ .refs = 1,
@@ -326,8 +309,7 @@ run(struct world *w, unsigned attempts, const char *want)
 	if (w->dead + w->hosts == 0)
 		w->hosts = 1;
 	start(w);
-	loop_run(w->loop);
-	assert_false(w->gave_up);
+	give_up_run(&w->give_up);
 	assert_int_equal(w->done, attempts);
 	assert_string_equal(buf_cstr(&w->outcomes), want);
 }
@@ -337,7 +319,7 @@ finish(struct world *w)
 {
 	channel_close(w->channel);
 	delivery_policy_unref(w->policy);
-	timer_cancel(&w->give_up);
+	timer_cancel(&w->give_up.timer);
 	for (unsigned i = 0; i < w->session_count; i++)
 		conn_free(w->sessions[i].conn);
 	listener_free(w->listener);
@@ -697,38 +679,21 @@ test_close(void **state)
 
 /* ------------------------------------------------------------------ set-up -------------------- */
 
-static char directory[] = "/tmp/postrider-channel-XXXXXX";
-
 static int
 set_up(void **state)
 {
-	struct why why = WHY_EMPTY;
-	char text[400];
-
 	(void)state;
-	assert_non_null(mkdtemp(directory));
-	assert_rc(tls_make_self_signed(directory, "us.example", &why), RC_OK);
-	(void)snprintf(text, sizeof text,
-	    "hostname = \"us.example\"; state_directory = \"%s\";"
-	    "delivery: { connect = \"1s\"; command = \"1s\"; final = \"1s\"; };",
-	    directory);
-	config = must_parse(text);
-	assert_rc(tls_server_load(config, &server_tls, &why), RC_OK);
-	assert_rc(tls_client_load(config, &client_tls, &why), RC_OK);
+	config = tls_set_up(
+	    "us.example", "delivery: { connect = \"1s\"; command = \"1s\"; final = \"1s\"; };");
 	return 0;
 }
 
 static int
 tear_down(void **state)
 {
-	char path[100];
-
 	(void)state;
-	tls_server_unref(server_tls);
-	tls_client_unref(client_tls);
 	config_unref(config);
-	(void)snprintf(path, sizeof path, "%s/self-signed.pem", directory);
-	return unlink(path) == 0 && rmdir(directory) == 0 ? 0 : -1;
+	return tls_tear_down();
 }
 
 int
@@ -751,6 +716,5 @@ main(void)
 		cmocka_unit_test(test_close),
 	};
 
-	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does: OpenSSL writes as it likes */
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -4,3 +4,4 @@ tests_unit_net_test_loop_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_net_test_loop_LDADD = $(L_NET) $(CMOCKA_LIBS)
 tests_unit_net_test_conn_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_net_test_conn_LDADD = $(L_NET) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/unit/net/net_test.h

@@ -1,23 +1,19 @@
 /* Unit tests of net/conn.c: both ends on one loop, over loopback, in clear and in TLS; or one end in the test's hand. */
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <openssl/ssl.h>
 
-#include "unit/config/config_test.h"
+#include "unit/net/net_test.h"
 #include "net/conn.h"
 #include "util/clock.h"
 
 enum {
-	GIVE_UP_MS = 30000, /* a test that hangs ends, and fails */
 	INPUT_MAX = 100 * 1000
 };
 
@@ -52,12 +48,8 @@ struct world {
 	struct loop *loop;
 	struct end a, b; /* a begins, b was listening */
 	int fd;		 /* b's, or the test's own */
-	struct timer give_up;
-	bool gave_up;
+	struct give_up give_up;
 };
-
-static struct tls_server *server_tls;
-static struct tls_client *client_tls;
 
 static size_t
 on_data(void *arg, struct span in)
@@ -127,35 +119,7 @@ stop(struct end *end)
 	loop_stop(end->world->loop);
 }
 
-static void
-on_give_up(void *arg)
-{
-	struct world *w = arg;
-
-	w->gave_up = true;
-	loop_stop(w->loop);
-}
-
 /* ------------------------------------------------------------------ a pair -------------------- */
-
-static int
-listen_somewhere(struct sockaddr_in *addr)
-{
-	socklen_t len = sizeof *addr;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	*addr = (struct sockaddr_in){ .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	/* Ports of our own, so that others on the machine are left alone. */
-	for (unsigned port = 22100 + (unsigned)getpid() % 500; port < 23000; port++) {
-		addr->sin_port = htons((uint16_t)port);
-		if (bind(fd, (struct sockaddr *)addr, len) == 0)
-			break;
-	}
-	assert_int_equal(listen(fd, 5), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)addr, &len), 0);
-	return fd;
-}
 
 /* a connects; b's descriptor is in w->fd, not yet a conn. */
 static void
@@ -163,13 +127,12 @@ begin(struct world *w)
 {
 	struct why why = WHY_EMPTY;
 	struct sockaddr_in addr;
-	int listener = listen_somewhere(&addr);
+	int listener = listen_somewhere(&addr, 0);
 
 	*w = (struct world){ .loop = loop_new("test", &why) };
 	assert_non_null(w->loop);
 	w->a.world = w->b.world = w;
-	timer_init(&w->give_up, w->loop, on_give_up, w);
-	timer_set(&w->give_up, GIVE_UP_MS);
+	give_up_begin(&w->give_up, w->loop);
 	w->a.conn = conn_connect(
 	    w->loop, (struct sockaddr *)&addr, sizeof addr, NULL, 0, INPUT_MAX, &ops, &w->a, &why);
 	assert_non_null(w->a.conn);
@@ -191,8 +154,7 @@ begin_both(struct world *w)
 static void
 run(struct world *w)
 {
-	loop_run(w->loop);
-	assert_false(w->gave_up);
+	give_up_run(&w->give_up);
 }
 
 static void
@@ -200,7 +162,7 @@ finish(struct world *w)
 {
 	conn_free(w->a.conn);
 	conn_free(w->b.conn);
-	timer_cancel(&w->give_up);
+	timer_cancel(&w->give_up.timer);
 	timer_cancel(&w->a.timer);
 	timer_cancel(&w->b.timer);
 	buf_free(&w->a.got);
@@ -561,7 +523,7 @@ test_refused(void **state)
 	(void)state;
 	begin(&w);
 	conn_free(w.a.conn);
-	(void)close(listen_somewhere(&addr)); /* nobody listens there now */
+	(void)close(listen_somewhere(&addr, 0)); /* nobody listens there now */
 	w.a.conn = conn_connect(
 	    w.loop, (struct sockaddr *)&addr, sizeof addr, NULL, 0, INPUT_MAX, &ops, &w.a, &why);
 	if (w.a.conn != NULL) { /* or refused inside the call, which loopback may do */
@@ -1067,37 +1029,19 @@ test_openssl_memory(void **state)
 
 /* ------------------------------------------------------------------ set-up -------------------- */
 
-static char directory[] = "/tmp/postrider-conn-XXXXXX";
-
 static int
 set_up(void **state)
 {
-	struct why why = WHY_EMPTY;
-	char text[300];
-	struct config *config;
-
 	(void)state;
-	assert_non_null(mkdtemp(directory));
-	assert_rc(tls_make_self_signed(directory, "mx.example.com", &why), RC_OK);
-	(void)snprintf(text, sizeof text,
-	    "hostname = \"mx.example.com\"; state_directory = \"%s\";", directory);
-	config = must_parse(text);
-	assert_rc(tls_server_load(config, &server_tls, &why), RC_OK);
-	assert_rc(tls_client_load(config, &client_tls, &why), RC_OK);
-	config_unref(config);
+	config_unref(tls_set_up("mx.example.com", ""));
 	return 0;
 }
 
 static int
 tear_down(void **state)
 {
-	char path[100];
-
 	(void)state;
-	tls_server_unref(server_tls);
-	tls_client_unref(client_tls);
-	(void)snprintf(path, sizeof path, "%s/self-signed.pem", directory);
-	return unlink(path) == 0 && rmdir(directory) == 0 ? 0 : -1;
+	return tls_tear_down();
 }
 
 int
@@ -1125,6 +1069,5 @@ main(void)
 		cmocka_unit_test(test_openssl_memory),
 	};
 
-	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does: OpenSSL writes as it likes */
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -9,3 +9,4 @@ tests_unit_queue_test_report_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_queue_test_report_LDADD = $(L_QUEUE) $(CMOCKA_LIBS)
 tests_unit_queue_test_wheel_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_queue_test_wheel_LDADD = $(L_QUEUE) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/unit/queue/queue_test.h

@@ -2,65 +2,16 @@
  * spool is real, in a temporary directory; the queue is stopped, so nothing is ever attempted. */
 #include "config.h"
 
-#include "unit/test.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "event/event.h"
-#include "queue/queue.h"
-
-struct world {
-	char dir[64];
-	struct loop *loop;
-	struct worker_pool *workers;
-	struct spool *spool;
-	struct config *config;
-	struct tls_client *tls;
-	struct queue *queue;
-};
-
-static void
-settle(struct world *w)
-{
-	while (loop_step(w->loop) > 0)
-		continue;
-}
-
-static void
-on_idle(void *arg)
-{
-	(void)arg;
-}
+#include "unit/queue/queue_test.h"
 
 static int
 setup(void **state)
 {
 	static struct world w;
-	struct why why = WHY_EMPTY;
-	struct config_errors errors = { NULL, 0, 0 };
-	struct spool_options spool = { .directory = w.dir, .segment_bytes = 1 << 20 };
-	struct queue_options options = { 0 };
 
-	(void)snprintf(w.dir, sizeof w.dir, "/tmp/postrider-cursor.XXXXXX");
-	assert_non_null(mkdtemp(w.dir));
-	log_open(LOG_SINK_STDERR, LOG_LEVEL_ERROR);
-	w.loop = loop_new_manual("core");
-	w.workers = worker_pool_new(0, 100, &why);
-	assert_rc(spool_open(&spool, w.loop, w.workers, &w.spool, &why), RC_OK);
-	assert_rc(config_parse("", "empty", &w.config, &errors), RC_OK);
-	assert_rc(tls_client_load(w.config, &w.tls, &why), RC_OK);
-	options.core = w.loop;
-	options.loops = &w.loop;
-	options.loop_count = 1;
-	options.workers = w.workers;
-	options.spool = w.spool;
-	assert_rc(queue_new(&options, w.config, w.tls, &w.queue, &why), RC_OK);
-	assert_rc(spool_replay(w.spool, &queue_replay_ops, w.queue,
-		      &(struct spool_replay_report){ 0 }, &why),
-	    RC_OK);
-	queue_stop(w.queue, on_idle, NULL);
+	world_open(&w, NULL);
+	world_make_queue(&w);
+	queue_stop(w.queue, on_idle, &w);
 	*state = &w;
 	return 0;
 }
@@ -68,52 +19,16 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	struct world *w = *state;
-	char command[128];
-
-	settle(w);
-	spool_close(w->spool);
-	queue_free(w->queue);
-	tls_client_unref(w->tls);
-	config_unref(w->config);
-	worker_pool_free(w->workers);
-	loop_free(w->loop);
-	(void)snprintf(command, sizeof command, "rm -rf %s", w->dir);
-	return system(command);
-}
-
-static uint64_t stored;
-
-static void
-on_stored(void *arg, enum rc rc, uint64_t sequence, const struct why *why)
-{
-	(void)arg;
-	(void)why;
-	assert_rc(rc, RC_OK);
-	stored = sequence;
+	return world_close(*state);
 }
 
 static uint64_t
 add(struct world *w, const char *first, const char *second)
 {
-	static uint8_t random[16];
-	struct message *m = message_new();
-	struct why why = WHY_EMPTY;
+	uint64_t sequence = world_add(w, "", first, second);
 
-	random[0]++;
-	message_id_make(0x0100, 1700000000000, random, &m->id);
-	m->accepted_ms = 1700000000000;
-	assert_rc(message_add_recipient(m, span_of(first), SPAN_EMPTY, 0), RC_OK);
-	if (second != NULL)
-		assert_rc(message_add_recipient(m, span_of(second), SPAN_EMPTY, 0), RC_OK);
-	m->pieces = calloc(1, sizeof *m->pieces);
-	m->pieces[0] = SPAN_LIT("Subject: x\r\n\r\n");
-	m->piece_count = 1;
-	m->size = m->pieces[0].len;
-	assert_rc(queue_submit(w->queue, m, on_stored, NULL, &why), RC_OK);
-	message_unref(m);
 	settle(w);
-	return stored;
+	return sequence;
 }
 
 static struct queue_message *

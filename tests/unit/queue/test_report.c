@@ -3,15 +3,10 @@
  * temporary directory; domains take no mail, but for later.test, whose lookups fail. */
 #include "config.h"
 
-#include "unit/test.h"
+#include "unit/queue/queue_test.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "event/event.h"
-#include "queue/queue.h"
 #include "util/clock.h"
 
 static int64_t now_us;
@@ -107,60 +102,20 @@ static const struct resolver_ops fake_ops = { lookup, cancel, NULL };
 
 /* ------------------------------------------------------------------ the world ----------------- */
 
-struct world {
-	char dir[64];
-	struct loop *loop;
-	struct worker_pool *workers;
-	struct spool *spool;
-	struct config *config;
-	struct fake dns;
-	struct mx_cache *mx;
-	struct tls_client *tls;
-	struct queue *queue;
-	bool idle;
-};
-
-static void
-settle(struct world *w)
-{
-	while (loop_step(w->loop) > 0)
-		continue;
-}
-
 static int
 setup(void **state)
 {
 	static struct world w;
-	struct why why = WHY_EMPTY;
-	struct config_errors errors = { NULL, 0, 0 };
-	struct spool_options spool = {
-		.directory = w.dir, .segment_bytes = 1 << 20, .disk = &disk
-	};
+	static struct fake dns = { .resolver.ops = &fake_ops };
 	struct mx_options mx = { .port = 25, .ipv4 = true };
-	struct queue_options options = { 0 };
-	struct spool_replay_report report;
 
 	clock_use(&fake_clock);
 	now_us = 1000000;
 	syncs = fail_syncs = 0;
-	w = (struct world){ .dns = { .resolver.ops = &fake_ops } };
-	(void)snprintf(w.dir, sizeof w.dir, "/tmp/postrider-report.XXXXXX");
-	assert_non_null(mkdtemp(w.dir));
-	log_open(LOG_SINK_STDERR, LOG_LEVEL_ERROR);
-	w.loop = w.dns.loop = loop_new_manual("core");
-	w.workers = worker_pool_new(0, 100, &why);
-	assert_rc(spool_open(&spool, w.loop, w.workers, &w.spool, &why), RC_OK);
-	assert_rc(config_parse("hostname = \"relay.test\";", "test", &w.config, &errors), RC_OK);
-	assert_rc(tls_client_load(w.config, &w.tls, &why), RC_OK);
-	w.mx = mx_cache_new(&w.dns.resolver, w.loop, &mx, 10);
-	options.core = w.loop;
-	options.loops = &w.loop;
-	options.loop_count = 1;
-	options.workers = w.workers;
-	options.spool = w.spool;
-	options.mx = w.mx;
-	assert_rc(queue_new(&options, w.config, w.tls, &w.queue, &why), RC_OK);
-	assert_rc(spool_replay(w.spool, &queue_replay_ops, w.queue, &report, &why), RC_OK);
+	world_open(&w, &disk);
+	dns.loop = w.loop;
+	w.mx = mx_cache_new(&dns.resolver, w.loop, &mx, 10);
+	world_make_queue(&w);
 	queue_start(w.queue);
 	*state = &w;
 	return 0;
@@ -169,54 +124,20 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	struct world *w = *state;
-	char command[128];
+	int status = world_close(*state);
 
-	settle(w);
-	spool_close(w->spool);
-	queue_free(w->queue);
-	mx_cache_free(w->mx);
-	tls_client_unref(w->tls);
-	config_unref(w->config);
-	worker_pool_free(w->workers);
-	loop_free(w->loop);
 	clock_use(NULL);
-	(void)snprintf(command, sizeof command, "rm -rf %s", w->dir);
-	return system(command);
+	return status;
 }
 
-static void
-on_stored(void *arg, enum rc rc, uint64_t sequence, const struct why *why)
-{
-	(void)why;
-	assert_rc(rc, RC_OK);
-	*(uint64_t *)arg = sequence;
-}
-
-/* Stored, not tried yet; returns its sequence. `other`: another recipient, whose outcome comes behind the failure, or
- * NULL. */
+/* `other`: another recipient, whose outcome comes behind the failure, or NULL. */
 static uint64_t
 add(struct world *w, const char *other)
 {
-	static const uint8_t random[16] = { 1 };
-	struct message *m = message_new();
-	struct why why = WHY_EMPTY;
-	uint64_t sequence = 0;
+	const char *fails = "a@null.test";
 
-	message_id_make(0x0100, clock_wall_ms(), random, &m->id);
-	assert_rc(message_set(&m->sender, SPAN_LIT("jo@example.com")), RC_OK);
-	if (other != NULL)
-		assert_rc(message_add_recipient(m, span_of(other), SPAN_EMPTY, 0), RC_OK);
-	assert_rc(message_add_recipient(m, SPAN_LIT("a@null.test"), SPAN_EMPTY, 0), RC_OK);
-	m->pieces = calloc(1, sizeof *m->pieces);
-	m->pieces[0] = SPAN_LIT("Subject: x\r\n\r\n");
-	m->piece_count = 1;
-	m->size = m->pieces[0].len;
-	assert_rc(queue_submit(w->queue, m, on_stored, &sequence, &why), RC_OK);
-	message_unref(m);
-	while (sequence == 0)
-		assert_true(loop_step(w->loop) > 0);
-	return sequence;
+	return world_add(
+	    w, "jo@example.com", other != NULL ? other : fails, other != NULL ? fails : NULL);
 }
 
 static void
@@ -271,12 +192,6 @@ test_a_report_that_cannot_be_stored_is_tried_again(void **state)
 	assert_int_equal(event_count(EVENT_BOUNCE), bounces + 2); /* of the report itself */
 	queue_stats(w->queue, &stats);
 	assert_int_equal(stats.messages, 0);
-}
-
-static void
-on_idle(void *arg)
-{
-	((struct world *)arg)->idle = true;
 }
 
 static void
