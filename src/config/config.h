@@ -153,6 +153,10 @@ struct config {
 		bool announce_size;	   /* SIZE in EHLO */
 		bool announce_pipelining;
 	} smtp;
+	struct {
+		char **blocked_extensions; /* of attachments' names, without the dot */
+		size_t blocked_extension_count;
+	} content;
 	struct config_account *accounts;
 	size_t account_count;
 	struct config_identity *identities;

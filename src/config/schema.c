@@ -204,6 +204,23 @@ static const struct schema_row smtp_rows[] = {
 };
 static const struct schema_group smtp_group = { .path = "smtp", ROWS(smtp_rows) };
 
+/* Amazon SES's list. */
+static const char blocked_extensions[] =
+    "ade adp app asp bas bat cer chm cmd com cpl crt csh der exe fxp gadget "
+    "hlp hta inf ins isp its js jse ksh lib lnk mad maf mag mam maq mar mas "
+    "mat mau mav maw mda mdb mde mdt mdw mdz msc msh msh1 msh2 mshxml msh1xml "
+    "msh2xml msi msp mst ops pcd pif plg prf prg reg scf scr sct shb shs sys "
+    "ps1 ps1xml ps2 ps2xml psc1 psc2 tmp url vb vbe vbs vps vsmacros vss vst "
+    "vsw vxd ws wsc wsf wsh xnk";
+
+static const struct schema_row content_rows[] = {
+	{ STRINGS("blocked_extensions", config, content.blocked_extensions,
+	      content.blocked_extension_count, NAME,
+	      "ends of file names: a message with such an attachment is refused"),
+	    DEFAULT(blocked_extensions), .fallback_note = "those of Amazon SES" },
+};
+static const struct schema_group content_group = { .path = "content", ROWS(content_rows) };
+
 static const struct schema_row credential_rows[] = {
 	{ ROW(KEY_ID, "id", config_credential, id, "access key id: the SMTP user name") },
 	{ ROW(SECRET, "secret", config_credential, secret,
@@ -394,6 +411,7 @@ static const struct schema_row root_rows[] = {
 	      "where clients connect; none: submission ports on loopback"),
 	    RESTART },
 	{ SECTION("smtp", smtp_group, "limits of the SMTP server") },
+	{ SECTION("content", content_group, "what messages may not hold") },
 	{ LIST("accounts", config, account, account_group,
 	    "who may log in and how much they may send") },
 	{ .name = "identities",

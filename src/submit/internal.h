@@ -20,6 +20,11 @@ struct submit {
 MUST_CHECK enum rc check_content(
     struct submission *s, const struct config *config, struct why *why);
 
+/* content.c: the names of attachments. Any thread; *again: the content is in a file and has to be read, by a worker with
+ * may_block. */
+MUST_CHECK enum rc content_check_names(
+    struct submission *s, bool may_block, bool *again, struct why *why);
+
 /* policy.c: on the core. Fills submission->ses, charge; *set and *identity are the ones in force (set may be NULL). */
 MUST_CHECK enum rc policy_apply(struct submit *submit, struct submission *s,
     const struct config_set **set, const struct identity **identity, struct why *why);

@@ -1,6 +1,7 @@
 /* submit/pipeline.c - takes a submission through its stages and back to its door.
  *
- *	home loop: check_content -> core: policy_apply, compose -> worker: signature -> core: queue_submit
+ *	home loop: check_content, content_check_names (a worker, when the content is in a file)
+ *	-> core: policy_apply, compose -> worker: signature -> core: queue_submit
  *	-> (spool commit) -> core: event -> home loop: done()
  *
  * Always true: done() is called exactly once, on home; on failure what was counted is given back and nothing is
@@ -325,11 +326,38 @@ on_core(struct loop_msg *msg)
 		sign_or_store(submit, s);
 }
 
+static void
+names_work(struct worker_job *job)
+{
+	struct submission *s = container_of(job, struct submission, job);
+	bool again;
+
+	s->rc = content_check_names(s, true, &again, &s->why);
+}
+
+static void
+names_done(struct worker_job *job)
+{
+	on_core(&container_of(job, struct submission, job)->msg);
+}
+
 void
 submit_start(struct submit *submit, struct submission *s)
 {
+	bool in_file = false;
+
 	s->submit = submit;
 	s->rc = check_content(s, s->config, &s->why);
+	if (s->rc == RC_OK)
+		s->rc = content_check_names(s, false, &in_file, &s->why);
+	if (in_file) {
+		s->job.home = submit->options.core;
+		s->job.work = names_work;
+		s->job.done = names_done;
+		if (worker_submit(submit->options.workers, &s->job) == RC_OK)
+			return; /* it is the worker's now */
+		s->rc = RC_LATER;
+	}
 	s->msg.run = on_core;
 	loop_post(submit->options.core, &s->msg);
 }

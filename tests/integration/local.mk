@@ -1,4 +1,5 @@
 PYTHON_TESTS = \
+	tests/integration/test_content.py \
 	tests/integration/test_delivery.py \
 	tests/integration/test_durability.py \
 	tests/integration/test_habits.py \

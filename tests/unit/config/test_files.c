@@ -133,7 +133,8 @@ test_errors_of_all_files(void **state)
 	    "@/conf.d/4.conf:1:9: expected a value, found \";\"\n"
 	    "@/conf.d/5.conf:1:1: unknown setting \"nonsense\"; known are hostname, region, "
 	    "provider_domain, vendor, state_directory, loops, workers, log, spool, control, tls, "
-	    "listeners, smtp, accounts, identities, configuration_sets, delivery, routes, dns\n"
+	    "listeners, smtp, content, accounts, identities, configuration_sets, delivery, routes, "
+	    "dns\n"
 	    "@/conf.d/2.conf:2:3: two listeners are called \"a\"; the other one is at "
 	    "@/p.conf:2\n");
 }
