@@ -33,6 +33,12 @@ enum config_profile {
 	PROFILE_SES,
 	PROFILE_RELAY
 };
+/* What becomes of a message that a filter could not be asked about. */
+enum config_failure {
+	FAILURE_TEMPFAIL,
+	FAILURE_ACCEPT,
+	FAILURE_REJECT
+};
 enum config_log_recipients {
 	LOG_RECIPIENTS_FULL,
 	LOG_RECIPIENTS_DOMAIN,
@@ -156,6 +162,9 @@ struct config {
 	struct {
 		char **blocked_extensions; /* of attachments' names, without the dot */
 		size_t blocked_extension_count;
+		char *clamd; /* socket of clamd, as util/endpoint.h reads it; "": none */
+		int64_t clamd_timeout_ms;
+		enum config_failure on_failure; /* TEMPFAIL or ACCEPT, when clamd cannot be asked */
 	} content;
 	struct config_account *accounts;
 	size_t account_count;

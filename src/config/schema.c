@@ -91,6 +91,12 @@ static const struct schema_choice set_policies[] = {
 	{ NULL, 0 },
 };
 
+static const struct schema_choice scan_failures[] = {
+	{ "tempfail", FAILURE_TEMPFAIL },
+	{ "accept", FAILURE_ACCEPT },
+	{ NULL, 0 },
+};
+
 static const struct schema_row log_rows[] = {
 	{ MAIN(ENUM, "sink", log.sink, "where log lines go"), CHOICES(config, log.sink, sinks),
 	    DEFAULT("auto") },
@@ -218,6 +224,14 @@ static const struct schema_row content_rows[] = {
 	      content.blocked_extension_count, NAME,
 	      "ends of file names: a message with such an attachment is refused"),
 	    DEFAULT(blocked_extensions), .fallback_note = "those of Amazon SES" },
+	{ MAIN(SOCKET, "clamd", content.clamd, "where clamd listens, which looks for viruses"),
+	    DEFAULT(""), .fallback_note = "none is asked" },
+	{ MAIN(DURATION, "clamd_timeout", content.clamd_timeout_ms,
+	      "how long clamd may take without a word"),
+	    RANGE(SECONDS(1), MINUTES(5)), DEFAULT("30s") },
+	{ MAIN(ENUM, "on_failure", content.on_failure,
+	      "what becomes of a message when clamd cannot be asked"),
+	    CHOICES(config, content.on_failure, scan_failures), DEFAULT("tempfail") },
 };
 static const struct schema_group content_group = { .path = "content", ROWS(content_rows) };
 

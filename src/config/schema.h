@@ -40,7 +40,8 @@ enum schema_type {
 	SCHEMA_ADDRESS,
 	SCHEMA_IPV4,
 	SCHEMA_IPV6,
-	SCHEMA_DNS_SERVER
+	SCHEMA_DNS_SERVER,
+	SCHEMA_SOCKET
 };
 
 struct schema_choice {

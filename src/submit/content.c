@@ -1,6 +1,7 @@
-/* submit/content.c - refuses attachments by the ends of their names, as SES does.
+/* submit/content.c - what a message holds: refuses attachments by the ends of their names, as SES does, and has clamd look
+ * for viruses.
  *
- * A body in memory is looked at on the connection loop: 1 MiB takes a fraction of a millisecond, and a message without
+ * Names: a body in memory is looked at on the connection loop: 1 MiB takes a fraction of a millisecond, and a message without
  * parts is not looked at at all. One in a file is read by a worker. */
 #include "config.h"
 
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "mail/attachment.h"
+#include "util/log.h"
 
 enum {
 	NAME_SHOWN = 128,
@@ -81,4 +83,52 @@ content_check_names(struct submission *s, bool may_block, bool *again, struct wh
 		rc = attachment_end(&scan, why);
 	attachment_free(&scan);
 	return rc;
+}
+
+/* ------------------------------------------------------------------ clamd --------------------- */
+
+/* A filter could not be asked. True: the message is taken all the same. */
+static bool
+passes_unchecked(
+    const struct submission *s, const char *name, const char *why, enum config_failure choice)
+{
+	bool passes = choice == FAILURE_ACCEPT && !s->submit->cut;
+	char id[MESSAGE_ID_LEN + 1];
+
+	message_id_format(&s->id, id);
+	log_line(LOG_LEVEL_WARNING, "filter", "%s: %s: message-id=<%s> is %s", name, why, id,
+	    passes ? "accepted unchecked" : "refused");
+	return passes;
+}
+
+static void
+on_clamd(void *arg, const struct filter_result *result)
+{
+	struct submission *s = arg;
+	enum rc rc = RC_OK;
+
+	if (result->verdict == FILTER_DROP) {
+		s->dropped = true;
+		(void)span_copy(span_first(span_of(result->text), sizeof s->found - 1), s->found,
+		    sizeof s->found);
+	} else if (result->verdict != FILTER_PASS &&
+		   !passes_unchecked(s, "clamd", result->text, s->config->content.on_failure)) {
+		rc = why_set(&s->why, RC_LATER, 451, "Temporary service failure");
+	}
+	s->content_done(s, rc);
+}
+
+void
+content_ask(struct submission *s, void (*done)(struct submission *s, enum rc rc))
+{
+	const struct message *m = s->message;
+	struct filter_message message = { m->pieces + 1, m->piece_count - 1, m->file_fd, m->file_at,
+		m->file_size };
+
+	s->content_done = done;
+	if (s->config->content.clamd[0] == '\0')
+		done(s, RC_OK);
+	else if (filter_ask_clamd(s->submit->filters, s->config->content.clamd,
+		     s->config->content.clamd_timeout_ms, &message, on_clamd, s) != RC_OK)
+		done(s, why_set(&s->why, RC_LATER, 451, "Temporary service failure"));
 }

@@ -1,7 +1,7 @@
 /* submit/pipeline.c - takes a submission through its stages and back to its door.
  *
  *	home loop: check_content, content_check_names (a worker, when the content is in a file)
- *	-> core: policy_apply, compose -> worker: signature -> core: queue_submit
+ *	-> core: policy_apply, compose, content_ask (clamd) -> worker: signature -> core: queue_submit
  *	-> (spool commit) -> core: event -> home loop: done()
  *
  * Always true: done() is called exactly once, on home; on failure what was counted is given back and nothing is
@@ -303,6 +303,37 @@ keep_original_id(struct submission *s)
 		s->original_message_id = span_dup(span_first(span_trim_lines(field->value), 300));
 }
 
+/* The client hears 250 and the message counts, as in SES. Nothing of it has to be on disk for that: 250 promises that the
+ * message is not lost on its way to somebody, and this one is on its way to nobody; a crash from here on leaves the same as
+ * none. The log has the event, as it has all others. */
+static void
+drop(struct submission *s)
+{
+	struct event_bad_content event = { .id = &s->id,
+		.listener = s->listener,
+		.client = s->client,
+		.account = s->account,
+		.sender = s->sender,
+		.found = s->found,
+		.recipients = s->recipient_count };
+
+	event_bad_content(&event);
+	if (s->file_name[0] != '\0')
+		spool_large_discard(s->submit->options.spool, s->file_name);
+	finish(s, RC_OK);
+}
+
+static void
+on_content(struct submission *s, enum rc rc)
+{
+	if (rc != RC_OK)
+		refuse(s, rc);
+	else if (s->dropped)
+		drop(s);
+	else
+		sign_or_store(s->submit, s);
+}
+
 static void
 on_core(struct loop_msg *msg)
 {
@@ -323,7 +354,7 @@ on_core(struct loop_msg *msg)
 	if (rc != RC_OK)
 		refuse(s, rc);
 	else
-		sign_or_store(submit, s);
+		content_ask(s, on_content);
 }
 
 static void
@@ -371,6 +402,12 @@ submit_new(const struct submit_options *options, struct submit **out, struct why
 	if (*out == NULL)
 		return why_set(why, RC_LATER, 0, "out of memory");
 	(*out)->options = *options;
+	(*out)->filters = filters_new(options->core, options->workers);
+	if ((*out)->filters == NULL) {
+		free(*out);
+		*out = NULL;
+		return why_set(why, RC_LATER, 0, "out of memory");
+	}
 	return RC_OK;
 }
 
@@ -397,10 +434,20 @@ submit_pending(const struct submit *submit)
 }
 
 void
+submit_cut(struct submit *submit)
+{
+	if (submit == NULL)
+		return;
+	submit->cut = true;
+	filters_cut(submit->filters);
+}
+
+void
 submit_free(struct submit *submit)
 {
 	if (submit == NULL)
 		return;
+	filters_free(submit->filters);
 	compose_forget(submit);
 	config_unref(submit->config);
 	identities_unref(submit->identities);

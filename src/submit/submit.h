@@ -33,6 +33,9 @@ MUST_CHECK enum rc submit_new(
     const struct submit_options *options, struct submit **out, struct why *why);
 void submit_free(struct submit *submit);	    /* when submit_pending is 0 */
 size_t submit_pending(const struct submit *submit); /* core loop only */
+/* The daemon stops: what waits for a filter's answer is refused for the time being, and so is what comes after it. The
+ * results come from the loop. Core loop only; NULL is fine. */
+void submit_cut(struct submit *submit);
 
 /* Core loop: use these from now on. Takes its own references. */
 void submit_configure(struct submit *submit, struct config *config, struct identities *identities,
@@ -85,6 +88,9 @@ struct submission {
 	struct account_charge *charge;
 	struct sign_key *key;
 	char *original_message_id;
+	bool dropped;	 /* accepted, but nobody gets it: */
+	char found[256]; /* for this */
+	void (*content_done)(struct submission *submission, enum rc rc);
 };
 
 struct submission *submission_new(void); /* NULL: out of memory */

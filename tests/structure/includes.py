@@ -11,7 +11,7 @@ import sys
 PURE = {"util"}
 PLATFORM = PURE | {"mail", "wire", "config", "net"}
 SERVICES = PLATFORM | {"event"}
-FLOW = SERVICES | {"account", "auth", "dns", "identity", "sign", "spool"}
+FLOW = SERVICES | {"account", "auth", "dns", "filter", "identity", "sign", "spool"}
 ALLOWED = {
     "util": set(),
     "mail": PURE,
@@ -22,6 +22,7 @@ ALLOWED = {
     "dns": SERVICES,
     "spool": SERVICES,
     "sign": SERVICES,
+    "filter": SERVICES,
     "identity": SERVICES,
     "account": SERVICES,
     "auth": SERVICES,
