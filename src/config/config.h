@@ -111,6 +111,14 @@ struct config_route {
 	bool allow_private;	   /* loopback and private addresses may be used */
 };
 
+/* content.milters = ( { ... } ) */
+struct config_milter {
+	char *name;
+	char *address; /* as util/endpoint.h reads it */
+	int64_t timeout_ms;
+	enum config_failure on_failure;
+};
+
 struct config {
 	atomic_uint refs;
 
@@ -165,6 +173,8 @@ struct config {
 		char *clamd; /* socket of clamd, as util/endpoint.h reads it; "": none */
 		int64_t clamd_timeout_ms;
 		enum config_failure on_failure; /* TEMPFAIL or ACCEPT, when clamd cannot be asked */
+		struct config_milter *milters;	/* asked in this order */
+		size_t milter_count;
 	} content;
 	struct config_account *accounts;
 	size_t account_count;

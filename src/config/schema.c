@@ -97,6 +97,13 @@ static const struct schema_choice scan_failures[] = {
 	{ NULL, 0 },
 };
 
+static const struct schema_choice milter_failures[] = {
+	{ "tempfail", FAILURE_TEMPFAIL },
+	{ "accept", FAILURE_ACCEPT },
+	{ "reject", FAILURE_REJECT },
+	{ NULL, 0 },
+};
+
 static const struct schema_row log_rows[] = {
 	{ MAIN(ENUM, "sink", log.sink, "where log lines go"), CHOICES(config, log.sink, sinks),
 	    DEFAULT("auto") },
@@ -219,6 +226,23 @@ static const char blocked_extensions[] =
     "ps1 ps1xml ps2 ps2xml psc1 psc2 tmp url vb vbe vbs vps vsmacros vss vst "
     "vsw vxd ws wsc wsf wsh xnk";
 
+static const struct schema_row milter_rows[] = {
+	{ ROW(NAME, "name", config_milter, name, "name in logs") },
+	{ ROW(SOCKET, "address", config_milter, address, "where it listens") },
+	{ ROW(DURATION, "timeout", config_milter, timeout_ms,
+	      "how long it may take without a word"),
+	    RANGE(SECONDS(1), MINUTES(5)), DEFAULT("10s") },
+	{ ROW(ENUM, "on_failure", config_milter, on_failure,
+	      "what becomes of a message when it cannot be asked"),
+	    CHOICES(config_milter, on_failure, milter_failures), DEFAULT("tempfail") },
+};
+static const struct schema_group milter_group = { .path = "content.milters",
+	.what = "milter",
+	.key = "name",
+	.list = LIST_MILTERS,
+	.element_size = sizeof(struct config_milter),
+	ROWS(milter_rows) };
+
 static const struct schema_row content_rows[] = {
 	{ STRINGS("blocked_extensions", config, content.blocked_extensions,
 	      content.blocked_extension_count, NAME,
@@ -232,6 +256,8 @@ static const struct schema_row content_rows[] = {
 	{ MAIN(ENUM, "on_failure", content.on_failure,
 	      "what becomes of a message when clamd cannot be asked"),
 	    CHOICES(config, content.on_failure, scan_failures), DEFAULT("tempfail") },
+	{ LIST("milters", config, content.milter, milter_group,
+	    "milters that are asked about each message, in this order") },
 };
 static const struct schema_group content_group = { .path = "content", ROWS(content_rows) };
 

@@ -57,6 +57,7 @@ enum schema_list {
 	LIST_IDENTITIES,
 	LIST_SETS,
 	LIST_ROUTES,
+	LIST_MILTERS,
 	LIST_COUNT,
 	LIST_NESTED = LIST_COUNT /* a list inside an element of another list */
 };

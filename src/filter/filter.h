@@ -26,6 +26,9 @@ struct filter_result {
 	enum filter_verdict verdict;
 	int code;
 	char text[512]; /* one line; of DROP: what was found */
+	/* Of PASS by a milter: what is to leave in place of the message's, or NULL. The header is without the empty line.
+	 * The receiver may steal the bytes. */
+	struct buf *header, *body;
 };
 
 /* The message as it would leave. All is borrowed until the callback. */
@@ -35,6 +38,19 @@ struct filter_message {
 	size_t piece_count;
 	int file_fd; /* -1, or the rest of the body is in a file */
 	uint64_t file_at, file_size;
+};
+
+/* What milters are told beside the message. All is borrowed until the callback; "" where nothing is known. */
+struct filter_envelope {
+	const char *hostname;
+	const char *daemon_name; /* of the listener */
+	const char *id;
+	const char *client_name, *client_address;
+	const char *auth_user, *auth_type;
+	bool tls;
+	const char *sender; /* "": null */
+	const char *const *recipients;
+	size_t recipient_count;
 };
 
 /* Never from inside the call that asks. `result` is good during the call. */
@@ -49,5 +65,10 @@ void filters_free(struct filters *filters); /* when nothing is under way; NULL i
  * of memory, no callback comes. */
 MUST_CHECK enum rc filter_ask_clamd(struct filters *filters, const char *endpoint,
     int64_t timeout_ms, const struct filter_message *message, filter_callback *callback, void *arg);
+
+/* Asks a milter. max_body: of a body that it may put in place of the message's. RC_LATER, RC_BAD: no callback comes. */
+MUST_CHECK enum rc filter_ask_milter(struct filters *filters, const char *endpoint,
+    int64_t timeout_ms, const struct filter_message *message,
+    const struct filter_envelope *envelope, size_t max_body, filter_callback *callback, void *arg);
 
 #endif

@@ -29,8 +29,8 @@ MUST_CHECK enum rc check_content(
 MUST_CHECK enum rc content_check_names(
     struct submission *s, bool may_block, bool *again, struct why *why);
 
-/* content.c: on the core. Shows the composed message to clamd; then `done`, perhaps from inside the call: RC_OK, with
- * s->dropped when nobody is to get it, or what it is refused for. */
+/* content.c: on the core. Shows the composed message to clamd and milters, which may change it; then `done`, perhaps from
+ * inside the call: RC_OK, with s->dropped when nobody is to get it, or what it is refused for. */
 void content_ask(struct submission *s, void (*done)(struct submission *s, enum rc rc));
 
 /* policy.c: on the core. Fills submission->ses, charge; *set and *identity are the ones in force (set may be NULL). */

@@ -1,7 +1,7 @@
 /* submit/pipeline.c - takes a submission through its stages and back to its door.
  *
  *	home loop: check_content, content_check_names (a worker, when the content is in a file)
- *	-> core: policy_apply, compose, content_ask (clamd) -> worker: signature -> core: queue_submit
+ *	-> core: policy_apply, compose, content_ask (clamd, milters) -> worker: signature -> core: queue_submit
  *	-> (spool commit) -> core: event -> home loop: done()
  *
  * Always true: done() is called exactly once, on home; on failure what was counted is given back and nothing is
@@ -282,9 +282,9 @@ sign_or_store(struct submit *submit, struct submission *s)
 
 /* The key of the most specific identity above From that has one. */
 static void
-choose_key(struct submit *submit, struct submission *s)
+choose_key(struct submit *submit, struct submission *s, const struct header *header)
 {
-	const struct header_field *from = header_find(&s->header, SPAN_LIT("From"));
+	const struct header_field *from = header_find(header, SPAN_LIT("From"));
 	const struct identity *signer = NULL;
 	struct sign_key *key;
 
@@ -323,9 +323,25 @@ drop(struct submission *s)
 	finish(s, RC_OK);
 }
 
+/* A milter has changed the header, perhaps From. */
+static enum rc
+choose_key_again(struct submission *s)
+{
+	struct header header;
+
+	if (header_scan(s->message->pieces[1], &header, NULL) != RC_OK)
+		return why_set(&s->why, RC_LATER, 451, "Temporary service failure");
+	sign_key_unref(s->key);
+	choose_key(s->submit, s, &header);
+	header_free(&header);
+	return RC_OK;
+}
+
 static void
 on_content(struct submission *s, enum rc rc)
 {
+	if (rc == RC_OK && s->header_changed && !s->dropped)
+		rc = choose_key_again(s);
 	if (rc != RC_OK)
 		refuse(s, rc);
 	else if (s->dropped)
@@ -347,7 +363,7 @@ on_core(struct loop_msg *msg)
 	if (rc == RC_OK)
 		rc = policy_apply(submit, s, &set, &identity, &s->why);
 	if (rc == RC_OK) {
-		choose_key(submit, s);
+		choose_key(submit, s, &s->header);
 		keep_original_id(s);
 		rc = compose(submit, s, set, identity, &s->message, &s->why);
 	}

@@ -88,9 +88,9 @@ struct submission {
 	struct account_charge *charge;
 	struct sign_key *key;
 	char *original_message_id;
-	bool dropped;	 /* accepted, but nobody gets it: */
-	char found[256]; /* for this */
-	void (*content_done)(struct submission *submission, enum rc rc);
+	bool dropped;	     /* accepted, but nobody gets it: */
+	char found[256];     /* for this */
+	bool header_changed; /* by a milter: `message` has it, `header` does not */
 };
 
 struct submission *submission_new(void); /* NULL: out of memory */

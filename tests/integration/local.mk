@@ -6,6 +6,7 @@ PYTHON_TESTS = \
 	tests/integration/test_hostile.py \
 	tests/integration/test_limits.py \
 	tests/integration/test_machine.py \
+	tests/integration/test_milters.py \
 	tests/integration/test_postfix.py \
 	tests/integration/test_quickstart.py \
 	tests/integration/test_reload.py \
