@@ -365,6 +365,20 @@ check_routes(struct load *load)
 	names_free(&names);
 }
 
+static void
+check_milters(struct load *load)
+{
+	const struct config *config = load->config;
+	struct names names;
+
+	if (!names_init(load, &names, config->content.milter_count))
+		return;
+	for (size_t i = 0; i < config->content.milter_count; i++)
+		names_add_take(load, &names, "milters", strdup(config->content.milters[i].name),
+		    config->content.milters[i].name, place_of(load, LIST_MILTERS, i, "name"));
+	names_free(&names);
+}
+
 /* ---- pairs of values ---------------------------------------------------------------------------------- */
 
 static void
@@ -392,5 +406,6 @@ check_all(struct load *load)
 	check_listeners(load);
 	check_certificates(load);
 	check_routes(load);
+	check_milters(load);
 	check_pairs(load);
 }

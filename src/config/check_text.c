@@ -6,6 +6,8 @@
 
 #include <arpa/inet.h>
 
+#include "util/endpoint.h"
+
 enum {
 	NAME_MAX_LEN = 64,
 	TAG_PART_MAX = 255, /* as X-SES-MESSAGE-TAGS has it */
@@ -167,6 +169,15 @@ is_dns_server(struct span text)
 		   (span_uint(span_skip(text, mark + 1), 65535, &port) && port > 0));
 }
 
+static bool
+is_socket(struct span text)
+{
+	struct sockaddr_storage address;
+	socklen_t len;
+
+	return endpoint_parse(text, &address, &len);
+}
+
 bool
 text_is(enum schema_type type, struct span text)
 {
@@ -199,6 +210,8 @@ text_is(enum schema_type type, struct span text)
 		return is_address_of(AF_INET6, text);
 	case SCHEMA_DNS_SERVER:
 		return is_dns_server(text);
+	case SCHEMA_SOCKET:
+		return is_socket(text);
 	default: /* SCHEMA_TEXT, SCHEMA_SECRET */
 		return true;
 	}

@@ -45,6 +45,12 @@ enum config_suppression {
 	SUPPRESS_BOTH = 3,
 	SUPPRESS_INHERIT = 4 /* of a configuration set: as the account says */
 };
+/* What becomes of a message that a filter could not be asked about. */
+enum config_failure {
+	FAILURE_TEMPFAIL,
+	FAILURE_ACCEPT,
+	FAILURE_REJECT
+};
 enum config_log_recipients {
 	LOG_RECIPIENTS_FULL,
 	LOG_RECIPIENTS_DOMAIN,
@@ -129,6 +135,14 @@ struct config_route {
 	bool allow_private;	   /* loopback and private addresses may be used */
 };
 
+/* content.milters = ( { ... } ) */
+struct config_milter {
+	char *name;
+	char *address; /* as util/endpoint.h reads it */
+	int64_t timeout_ms;
+	enum config_failure on_failure;
+};
+
 struct config {
 	atomic_uint refs;
 
@@ -181,6 +195,15 @@ struct config {
 		bool announce_size;	   /* SIZE in EHLO */
 		bool announce_pipelining;
 	} smtp;
+	struct {
+		char **blocked_extensions; /* of attachments' names, without the dot */
+		size_t blocked_extension_count;
+		char *clamd; /* socket of clamd, as util/endpoint.h reads it; "": none */
+		int64_t clamd_timeout_ms;
+		enum config_failure on_failure; /* TEMPFAIL or ACCEPT, when clamd cannot be asked */
+		struct config_milter *milters;	/* asked in this order */
+		size_t milter_count;
+	} content;
 	struct config_account *accounts;
 	size_t account_count;
 	struct config_identity *identities;

@@ -111,6 +111,19 @@ static const struct schema_choice set_policies[] = {
 	{ NULL, 0 },
 };
 
+static const struct schema_choice scan_failures[] = {
+	{ "tempfail", FAILURE_TEMPFAIL },
+	{ "accept", FAILURE_ACCEPT },
+	{ NULL, 0 },
+};
+
+static const struct schema_choice milter_failures[] = {
+	{ "tempfail", FAILURE_TEMPFAIL },
+	{ "accept", FAILURE_ACCEPT },
+	{ "reject", FAILURE_REJECT },
+	{ NULL, 0 },
+};
+
 static const struct schema_row log_rows[] = {
 	{ MAIN(ENUM, "sink", log.sink, "where log lines go"), CHOICES(config, log.sink, sinks),
 	    DEFAULT("auto") },
@@ -230,6 +243,50 @@ static const struct schema_row smtp_rows[] = {
 	    DEFAULT("true") },
 };
 static const struct schema_group smtp_group = { .path = "smtp", ROWS(smtp_rows) };
+
+/* Amazon SES's list. */
+static const char blocked_extensions[] =
+    "ade adp app asp bas bat cer chm cmd com cpl crt csh der exe fxp gadget "
+    "hlp hta inf ins isp its js jse ksh lib lnk mad maf mag mam maq mar mas "
+    "mat mau mav maw mda mdb mde mdt mdw mdz msc msh msh1 msh2 mshxml msh1xml "
+    "msh2xml msi msp mst ops pcd pif plg prf prg reg scf scr sct shb shs sys "
+    "ps1 ps1xml ps2 ps2xml psc1 psc2 tmp url vb vbe vbs vps vsmacros vss vst "
+    "vsw vxd ws wsc wsf wsh xnk";
+
+static const struct schema_row milter_rows[] = {
+	{ ROW(NAME, "name", config_milter, name, "name in logs") },
+	{ ROW(SOCKET, "address", config_milter, address, "where it listens") },
+	{ ROW(DURATION, "timeout", config_milter, timeout_ms,
+	      "how long it may take without a word"),
+	    RANGE(SECONDS(1), MINUTES(5)), DEFAULT("10s") },
+	{ ROW(ENUM, "on_failure", config_milter, on_failure,
+	      "what becomes of a message when it cannot be asked"),
+	    CHOICES(config_milter, on_failure, milter_failures), DEFAULT("tempfail") },
+};
+static const struct schema_group milter_group = { .path = "content.milters",
+	.what = "milter",
+	.key = "name",
+	.list = LIST_MILTERS,
+	.element_size = sizeof(struct config_milter),
+	ROWS(milter_rows) };
+
+static const struct schema_row content_rows[] = {
+	{ STRINGS("blocked_extensions", config, content.blocked_extensions,
+	      content.blocked_extension_count, NAME,
+	      "ends of file names: a message with such an attachment is refused"),
+	    DEFAULT(blocked_extensions), .fallback_note = "those of Amazon SES" },
+	{ MAIN(SOCKET, "clamd", content.clamd, "where clamd listens, which looks for viruses"),
+	    DEFAULT(""), .fallback_note = "none is asked" },
+	{ MAIN(DURATION, "clamd_timeout", content.clamd_timeout_ms,
+	      "how long clamd may take without a word"),
+	    RANGE(SECONDS(1), MINUTES(5)), DEFAULT("30s") },
+	{ MAIN(ENUM, "on_failure", content.on_failure,
+	      "what becomes of a message when clamd cannot be asked"),
+	    CHOICES(config, content.on_failure, scan_failures), DEFAULT("tempfail") },
+	{ LIST("milters", config, content.milter, milter_group,
+	    "milters that are asked about each message, in this order") },
+};
+static const struct schema_group content_group = { .path = "content", ROWS(content_rows) };
 
 static const struct schema_row credential_rows[] = {
 	{ ROW(KEY_ID, "id", config_credential, id, "access key id: the SMTP user name") },
@@ -441,6 +498,7 @@ static const struct schema_row root_rows[] = {
 	      "where clients connect; none: submission ports on loopback"),
 	    RESTART },
 	{ SECTION("smtp", smtp_group, "limits of the SMTP server") },
+	{ SECTION("content", content_group, "what messages may not hold") },
 	{ LIST("accounts", config, account, account_group,
 	    "who may log in and how much they may send") },
 	{ .name = "identities",

@@ -41,7 +41,8 @@ enum schema_type {
 	SCHEMA_ADDRESS,
 	SCHEMA_IPV4,
 	SCHEMA_IPV6,
-	SCHEMA_DNS_SERVER
+	SCHEMA_DNS_SERVER,
+	SCHEMA_SOCKET
 };
 
 struct schema_choice {
@@ -57,6 +58,7 @@ enum schema_list {
 	LIST_IDENTITIES,
 	LIST_SETS,
 	LIST_ROUTES,
+	LIST_MILTERS,
 	LIST_COUNT,
 	LIST_NESTED = LIST_COUNT /* a list inside an element of another list */
 };

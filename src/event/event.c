@@ -141,6 +141,21 @@ event_reject(const struct event_reject *e)
 	    e->client, e->reply, log_safe(span_of(e->sender), from, sizeof from), e->account);
 }
 
+void
+event_bad_content(const struct event_bad_content *e)
+{
+	char component[80], from[SHOWN], found[SHOWN], id[MESSAGE_ID_LEN + 1];
+
+	counts[EVENT_REJECT]++;
+	message_id_format(e->id, id);
+	(void)snprintf(component, sizeof component, "%s/smtpd", e->listener);
+	log_line(LOG_LEVEL_INFO, component,
+	    "NOQUEUE: reject: END-OF-MESSAGE from %s: Bad content (%s); from=<%s> account=%s "
+	    "proto=ESMTP message-id=<%s> nrcpt=%zu",
+	    e->client, log_safe(span_of(e->found), found, sizeof found),
+	    log_safe(span_of(e->sender), from, sizeof from), e->account, id, e->recipients);
+}
+
 /* 0.012 s as "0.01", 1.2 s as "1.2", 92 s as "92": what Postfix prints. */
 static void
 format_delay(int64_t us, char *out, size_t size)

@@ -11,7 +11,7 @@
 
 enum event_kind {
 	EVENT_SEND,	/* accepted and durable */
-	EVENT_REJECT,	/* refused after the end of data */
+	EVENT_REJECT,	/* refused after the end of data, or bad content */
 	EVENT_DELIVERY, /* one recipient, for good */
 	EVENT_BOUNCE,	/* one recipient, for good */
 	EVENT_DELAY,	/* one recipient, will be tried again */
@@ -47,6 +47,15 @@ struct event_reject {
 	const char *listener, *client, *account, *sender, *reply;
 };
 void event_reject(const struct event_reject *event);
+
+/* Taken with 250, but not to be delivered: SES's Reject with the reason "Bad content". Counts as EVENT_REJECT. */
+struct event_bad_content {
+	const struct message_id *id;
+	const char *listener, *client, *account, *sender;
+	const char *found; /* "Eicar-Signature" */
+	size_t recipients;
+};
+void event_bad_content(const struct event_bad_content *event);
 
 struct event_recipient {
 	enum event_kind kind; /* DELIVERY, BOUNCE or DELAY */

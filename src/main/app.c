@@ -3,7 +3,8 @@
  * Start: threads and loops, a survey of the spool, then deliveries, while replay still tells of messages; when it has
  * told of all, so that limits and lists are right, listeners and the control socket, then READY=1.
  * Stop: listeners and sessions end, the control socket takes no more changes, submissions under way are stored,
- * attempts under way finish (at most STOP_MS, then they are cut and count as unknown), then the spool is closed. */
+ * attempts under way finish (at most STOP_MS, then they are cut and count as unknown; what waits for a filter is refused),
+ * then the spool is closed. */
 #include "config.h"
 
 #include "main/app.h"
@@ -610,6 +611,7 @@ on_stop_deadline(void *arg)
 	app->cut = true;
 	if (app->smtp != NULL)
 		smtp_server_cut(app->smtp);
+	submit_cut(app->submit);
 	queue_cut(app->queue);
 	timer_set(&app->stop_timer, CUT_MS);
 }
@@ -837,6 +839,11 @@ static void
 free_all(struct app *app)
 {
 	control_free(app->control);
+	if (app->submit !=
+	    NULL) { /* what waits for a filter has its answer while the sessions are there */
+		submit_cut(app->submit);
+		(void)loop_run_posted(app->core);
+	}
 	stop_loops(app); /* their last messages run: sessions and channels go */
 	if (app->core != NULL) {
 		timer_cancel(&app->stop_timer);

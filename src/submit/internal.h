@@ -3,6 +3,8 @@
 #define SUBMIT_INTERNAL_H
 
 #include "submit/submit.h"
+
+#include "filter/filter.h"
 #include "util/crypto.h"
 #include "util/hash.h"
 
@@ -12,12 +14,23 @@ struct submit {
 	struct keyring *keys;
 	struct map
 	    feedback; /* what stands for an account and identity in Feedback-ID, by "ACCOUNT/IDENTITY" */
+	struct filters *filters;
 	size_t pending;
+	bool cut;
 };
 
 /* check.c: what the content itself says; no shared state, on home's loop. Fills submission->header. */
 MUST_CHECK enum rc check_content(
     struct submission *s, const struct config *config, struct why *why);
+
+/* content.c: the names of attachments. Any thread; *again: the content is in a file and has to be read, by a worker with
+ * may_block. */
+MUST_CHECK enum rc content_check_names(
+    struct submission *s, bool may_block, bool *again, struct why *why);
+
+/* content.c: on the core. Shows the composed message to clamd and milters, which may change it; then `done`, perhaps from
+ * inside the call: RC_OK, with s->dropped when nobody is to get it, or what it is refused for. */
+void content_ask(struct submission *s, void (*done)(struct submission *s, enum rc rc));
 
 /* policy.c: on the core. Fills submission->ses, charge; *set and *identity are the ones in force (set may be NULL). */
 MUST_CHECK enum rc policy_apply(struct submit *submit, struct submission *s,

@@ -2,6 +2,7 @@ noinst_LIBRARIES += src/submit/libpr_submit.a
 src_submit_libpr_submit_a_SOURCES = \
 	src/submit/check.c \
 	src/submit/compose.c \
+	src/submit/content.c \
 	src/submit/internal.h \
 	src/submit/pipeline.c \
 	src/submit/policy.c \

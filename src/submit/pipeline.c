@@ -1,6 +1,7 @@
 /* submit/pipeline.c - takes a submission through its stages and back to its door.
  *
- *	home loop: check_content -> core: policy_apply, compose -> worker: signature -> core: queue_submit
+ *	home loop: check_content, content_check_names (a worker, when the content is in a file)
+ *	-> core: policy_apply, compose, content_ask (clamd, milters) -> worker: signature -> core: queue_submit
  *	-> (spool commit) -> core: event -> home loop: done()
  *
  * Always true: done() is called exactly once, on home; on failure what was counted is given back and nothing is
@@ -71,6 +72,7 @@ submission_free(struct submission *s)
 	ses_headers_free(&s->ses);
 	message_unref(s->message);
 	sign_key_unref(s->key);
+	free(s->signer);
 	free(s->original_message_id);
 	config_unref(s->config);
 	free(s);
@@ -281,15 +283,14 @@ sign_or_store(struct submit *submit, struct submission *s)
 
 /* The key of the most specific identity above From that has one. */
 static void
-choose_key(struct submit *submit, struct submission *s, const struct identity *identity)
+choose_key(struct submit *submit, struct submission *s, const struct header *header)
 {
-	const char *owner = identity != NULL ? identity->account : s->account;
-	const struct header_field *from = header_find(&s->header, SPAN_LIT("From"));
+	const struct header_field *from = header_find(header, SPAN_LIT("From"));
 	const struct identity *signer = NULL;
 	struct sign_key *key;
 
 	if (from != NULL)
-		signer = policy_signer(submit, owner, from->value);
+		signer = policy_signer(submit, s->signer, from->value);
 	key = signer != NULL ? keyring_find(submit->keys, signer->name) : NULL;
 	s->key = key != NULL ? sign_key_ref(key) : NULL;
 }
@@ -301,6 +302,53 @@ keep_original_id(struct submission *s)
 
 	if (field != NULL)
 		s->original_message_id = span_dup(span_first(span_trim_lines(field->value), 300));
+}
+
+/* The client hears 250 and the message counts, as in SES. Nothing of it has to be on disk for that: 250 promises that the
+ * message is not lost on its way to somebody, and this one is on its way to nobody; a crash from here on leaves the same as
+ * none. The log has the event, as it has all others. */
+static void
+drop(struct submission *s)
+{
+	struct event_bad_content event = { .id = &s->id,
+		.listener = s->listener,
+		.client = s->client,
+		.account = s->account,
+		.sender = s->sender,
+		.found = s->found,
+		.recipients = s->recipient_count };
+
+	event_bad_content(&event);
+	if (s->file_name[0] != '\0')
+		spool_large_discard(s->submit->options.spool, s->file_name);
+	finish(s, RC_OK);
+}
+
+/* A milter has changed the header, perhaps From. */
+static enum rc
+choose_key_again(struct submission *s)
+{
+	struct header header;
+
+	if (header_scan(s->message->pieces[1], &header, NULL) != RC_OK)
+		return why_set(&s->why, RC_LATER, 451, "Temporary service failure");
+	sign_key_unref(s->key);
+	choose_key(s->submit, s, &header);
+	header_free(&header);
+	return RC_OK;
+}
+
+static void
+on_content(struct submission *s, enum rc rc)
+{
+	if (rc == RC_OK && s->header_changed && !s->dropped)
+		rc = choose_key_again(s);
+	if (rc != RC_OK)
+		refuse(s, rc);
+	else if (s->dropped)
+		drop(s);
+	else
+		sign_or_store(s->submit, s);
 }
 
 static void
@@ -316,21 +364,53 @@ on_core(struct loop_msg *msg)
 	if (rc == RC_OK)
 		rc = policy_apply(submit, s, &set, &identity, &s->why);
 	if (rc == RC_OK) {
-		choose_key(submit, s, identity);
+		s->signer =
+		    span_dup(span_of(identity != NULL ? identity->account : s->account));
+		rc = s->signer != NULL ? RC_OK : RC_LATER;
+	}
+	if (rc == RC_OK) {
+		choose_key(submit, s, &s->header);
 		keep_original_id(s);
 		rc = compose(submit, s, set, identity, &s->message, &s->why);
 	}
 	if (rc != RC_OK)
 		refuse(s, rc);
 	else
-		sign_or_store(submit, s);
+		content_ask(s, on_content);
+}
+
+static void
+names_work(struct worker_job *job)
+{
+	struct submission *s = container_of(job, struct submission, job);
+	bool again;
+
+	s->rc = content_check_names(s, true, &again, &s->why);
+}
+
+static void
+names_done(struct worker_job *job)
+{
+	on_core(&container_of(job, struct submission, job)->msg);
 }
 
 void
 submit_start(struct submit *submit, struct submission *s)
 {
+	bool in_file = false;
+
 	s->submit = submit;
 	s->rc = check_content(s, s->config, &s->why);
+	if (s->rc == RC_OK)
+		s->rc = content_check_names(s, false, &in_file, &s->why);
+	if (in_file) {
+		s->job.home = submit->options.core;
+		s->job.work = names_work;
+		s->job.done = names_done;
+		if (worker_submit(submit->options.workers, &s->job) == RC_OK)
+			return; /* it is the worker's now */
+		s->rc = RC_LATER;
+	}
 	s->msg.run = on_core;
 	loop_post(submit->options.core, &s->msg);
 }
@@ -344,6 +424,12 @@ submit_new(const struct submit_options *options, struct submit **out, struct why
 	if (*out == NULL)
 		return why_set(why, RC_LATER, 0, "out of memory");
 	(*out)->options = *options;
+	(*out)->filters = filters_new(options->core, options->workers);
+	if ((*out)->filters == NULL) {
+		free(*out);
+		*out = NULL;
+		return why_set(why, RC_LATER, 0, "out of memory");
+	}
 	return RC_OK;
 }
 
@@ -366,10 +452,20 @@ submit_pending(const struct submit *submit)
 }
 
 void
+submit_cut(struct submit *submit)
+{
+	if (submit == NULL)
+		return;
+	submit->cut = true;
+	filters_cut(submit->filters);
+}
+
+void
 submit_free(struct submit *submit)
 {
 	if (submit == NULL)
 		return;
+	filters_free(submit->filters);
 	compose_forget(submit);
 	config_unref(submit->config);
 	keyring_unref(submit->keys);

@@ -36,6 +36,9 @@ MUST_CHECK enum rc submit_new(
     const struct submit_options *options, struct submit **out, struct why *why);
 void submit_free(struct submit *submit);	    /* when submit_pending is 0 */
 size_t submit_pending(const struct submit *submit); /* core loop only */
+/* The daemon stops: what waits for a filter's answer is refused for the time being, and so is what comes after it. The
+ * results come from the loop. Core loop only; NULL is fine. */
+void submit_cut(struct submit *submit);
 
 /* Core loop: use these from now on. Takes its own references. */
 void submit_configure(struct submit *submit, struct config *config, struct keyring *keys);
@@ -85,8 +88,12 @@ struct submission {
 	struct ses_headers ses;
 	struct message *message;
 	struct account_charge *charge;
+	char *signer; /* the account whose keys sign it: it may send as an identity of another */
 	struct sign_key *key;
 	char *original_message_id;
+	bool dropped;	     /* accepted, but nobody gets it: */
+	char found[256];     /* for this */
+	bool header_changed; /* by a milter: `message` has it, `header` does not */
 };
 
 struct submission *submission_new(void); /* NULL: out of memory */

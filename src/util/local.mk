@@ -6,6 +6,7 @@ src_util_libpr_util_a_SOURCES = \
 	src/util/clock.c src/util/clock.h \
 	src/util/crc32c.c src/util/crc32c.h \
 	src/util/crypto.c src/util/crypto.h \
+	src/util/endpoint.c src/util/endpoint.h \
 	src/util/fault.c src/util/fault.h \
 	src/util/fsutil.c src/util/fsutil.h \
 	src/util/hash.c src/util/hash.h \

@@ -4,9 +4,9 @@
 # if need be, and runs one of them.
 # Otherwise each one is linked with replay.c and "make check" runs it over its corpus.
 FUZZ_TARGETS = \
-	tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_client tests/fuzz/fuzz_command \
+	tests/fuzz/fuzz_address tests/fuzz/fuzz_attachment tests/fuzz/fuzz_auth tests/fuzz/fuzz_client tests/fuzz/fuzz_command \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_dot tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
-	tests/fuzz/fuzz_mx_rdata tests/fuzz/fuzz_reply tests/fuzz/fuzz_scan tests/fuzz/fuzz_ses_headers \
+	tests/fuzz/fuzz_milter tests/fuzz/fuzz_mx_rdata tests/fuzz/fuzz_reply tests/fuzz/fuzz_scan tests/fuzz/fuzz_ses_headers \
 	tests/fuzz/fuzz_session
 FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DTEST_SRCDIR='"$(abs_top_srcdir)/tests"'
 
@@ -36,6 +36,10 @@ tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c tests/fuzz/fuzz.h $(
 tests_fuzz_fuzz_address_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"address"'
 tests_fuzz_fuzz_address_LDFLAGS = $(LINK_FUZZ)
 tests_fuzz_fuzz_address_LDADD = $(L_MAIL)
+tests_fuzz_fuzz_attachment_SOURCES = tests/fuzz/fuzz_attachment.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_attachment_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"attachment"'
+tests_fuzz_fuzz_attachment_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_attachment_LDADD = $(L_MAIL)
 tests_fuzz_fuzz_auth_SOURCES = tests/fuzz/fuzz_auth.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_auth_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"auth"'
 tests_fuzz_fuzz_auth_LDFLAGS = $(LINK_FUZZ)
@@ -64,6 +68,10 @@ tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz_header.c tests/fuzz/fuzz.h $(FU
 tests_fuzz_fuzz_header_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"header"'
 tests_fuzz_fuzz_header_LDFLAGS = $(LINK_FUZZ)
 tests_fuzz_fuzz_header_LDADD = $(L_MAIL)
+tests_fuzz_fuzz_milter_SOURCES = tests/fuzz/fuzz_milter.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_milter_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"milter"'
+tests_fuzz_fuzz_milter_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_milter_LDADD = $(L_FILTER)
 tests_fuzz_fuzz_mx_rdata_SOURCES = tests/fuzz/fuzz_mx_rdata.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_mx_rdata_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"mx_rdata"'
 tests_fuzz_fuzz_mx_rdata_LDFLAGS = $(LINK_FUZZ)

@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 from lib.bench import CountingSink  # noqa: E402
+from lib.clamd import PROGRAM as CLAMD, Clamd  # noqa: E402
 from lib.daemon import Daemon  # noqa: E402
 from lib.dns import NameServer  # noqa: E402
 from lib.postfix import Postfix  # noqa: E402
@@ -92,6 +93,21 @@ def make_postfix(folder):
     yield make
     for postfix in made:
         postfix.stop()
+
+
+@pytest.fixture
+def make_clamd(folder):
+    if CLAMD is None:
+        pytest.skip("clamd is not installed")
+    made = []
+
+    def make(**settings):
+        made.append(Clamd(folder, **settings))
+        return made[-1]
+
+    yield make
+    for clamd in made:
+        clamd.stop()
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 PYTHON_TESTS = \
 	tests/integration/test_accounts.py \
+	tests/integration/test_content.py \
 	tests/integration/test_delivery.py \
 	tests/integration/test_durability.py \
 	tests/integration/test_habits.py \
 	tests/integration/test_hostile.py \
 	tests/integration/test_limits.py \
 	tests/integration/test_machine.py \
+	tests/integration/test_milters.py \
 	tests/integration/test_postfix.py \
 	tests/integration/test_powercut.py \
 	tests/integration/test_quickstart.py \

@@ -11,7 +11,7 @@ import sys
 PURE = {"util"}
 PLATFORM = PURE | {"mail", "wire", "config", "net"}
 SERVICES = PLATFORM | {"event"}
-FLOW = SERVICES | {"account", "auth", "configset", "dns", "identity", "sign", "spool", "store", "suppress"}
+FLOW = SERVICES | {"account", "auth", "configset", "dns", "filter", "identity", "sign", "spool", "store", "suppress"}
 ALLOWED = {
     "util": set(),
     "mail": PURE,
@@ -23,6 +23,7 @@ ALLOWED = {
     "spool": SERVICES,
     "store": SERVICES,
     "sign": SERVICES,
+    "filter": SERVICES,
     "identity": SERVICES,
     "configset": SERVICES,
     "suppress": SERVICES,

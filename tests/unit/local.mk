@@ -18,6 +18,7 @@ include tests/unit/bounce/local.mk
 include tests/unit/queue/local.mk
 include tests/unit/account/local.mk
 include tests/unit/delivery/local.mk
+include tests/unit/filter/local.mk
 include tests/unit/http/local.mk
 include tests/unit/cli/local.mk
 endif

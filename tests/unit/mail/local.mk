@@ -26,3 +26,7 @@ check_PROGRAMS += tests/unit/mail/test_dsn
 TESTS += tests/unit/mail/test_dsn
 tests_unit_mail_test_dsn_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_mail_test_dsn_LDADD = $(L_MAIL) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/mail/test_attachment
+TESTS += tests/unit/mail/test_attachment
+tests_unit_mail_test_attachment_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_mail_test_attachment_LDADD = $(L_MAIL) $(CMOCKA_LIBS)

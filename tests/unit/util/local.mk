@@ -6,3 +6,7 @@ tests_unit_util_test_base_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_util_test_base_LDADD = $(L_UTIL) $(CMOCKA_LIBS)
 tests_unit_util_test_blocks_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_util_test_blocks_LDADD = $(L_UTIL) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/util/test_endpoint
+TESTS += tests/unit/util/test_endpoint
+tests_unit_util_test_endpoint_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_util_test_endpoint_LDADD = $(L_UTIL) $(CMOCKA_LIBS)
