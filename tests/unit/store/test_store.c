@@ -937,7 +937,10 @@ test_backup_while_changes_go_on(void **state)
 	}
 	assert_string_equal(verdict.text, "");
 	assert_rc(verdict.rc, RC_OK);
-	assert_rc(second.rc, RC_LATER);
+	while (second.calls == 0)
+		(void)loop_step(shelf->loop);
+	/* One at a time; or the first was through, and its file is there. */
+	assert_true(second.rc == RC_LATER || second.rc == RC_BAD);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_rc(backup(shelf, path).rc, RC_BAD); /* never over a file */
