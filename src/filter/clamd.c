@@ -50,12 +50,10 @@ static void
 judge(struct clamd *clamd)
 {
 	static const struct span head = SPAN_LIT("stream: "), found = SPAN_LIT(" FOUND");
-	struct span reply = span_trim_lines(span_make(clamd->reply, clamd->reply_len)), rest;
+	struct span reply = span_trim_lines(span_make(clamd->reply, clamd->reply_len));
+	struct span rest = span_starts(reply, head) ? span_skip(reply, head.len) : SPAN_EMPTY;
 
-	rest = span_skip(reply, head.len);
-	if (!span_starts(reply, head))
-		finish(clamd, CLAMD_FAILED, reply);
-	else if (rest.len > found.len && span_eq(span_skip(rest, rest.len - found.len), found))
+	if (rest.len > found.len && span_eq(span_skip(rest, rest.len - found.len), found))
 		finish(clamd, CLAMD_VIRUS, span_first(rest, rest.len - found.len));
 	else if (span_eq(rest, SPAN_LIT("OK")) && clamd->state == CLAMD_REPLY)
 		finish(clamd, CLAMD_CLEAN, SPAN_EMPTY);
