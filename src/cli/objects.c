@@ -235,7 +235,7 @@ list(const struct args *args, const char *path, const char *account, const char 
 		.column_count = column_count,
 		.key = columns[0].name,
 		.last = BUF_EMPTY };
-	int status;
+	int status = EX_OK;
 
 	do {
 		struct buf target = target_of(path, NULL, account);

@@ -285,8 +285,9 @@ on_suppressed(void *arg, enum rc rc, const struct why *why)
 {
 	(void)arg;
 	if (rc != RC_OK && why->code != 409) /* the same address twice at once is no loss */
-		log_line(LOG_LEVEL_WARNING, "admin", "a recipient that does not exist could not be "
-						     "suppressed: %s",
+		log_line(LOG_LEVEL_WARNING, "admin",
+		    "a recipient that does not exist could not be "
+		    "suppressed: %s",
 		    why->text);
 }
 
@@ -301,8 +302,8 @@ is_of_no_mailbox(const struct outcome *outcome)
 }
 
 static void
-on_failed(void *arg, const struct message *message, const char *address,
-    const struct outcome *outcome)
+on_failed(
+    void *arg, const struct message *message, const char *address, const struct outcome *outcome)
 {
 	struct app *app = arg;
 	char id[MESSAGE_ID_LEN + 1];

@@ -12,7 +12,7 @@
 
 enum {
 	WAIT_MAX_MS = 2 * 3600 * 1000, /* more than a message is ever told to wait */
-	HOT_SHARE = 8 /* of spool.body_budget is for messages on their way out */
+	HOT_SHARE = 8		       /* of spool.body_budget is for messages on their way out */
 };
 
 /* ------------------------------------------------------------------ items --------------------- */

@@ -364,8 +364,7 @@ on_core(struct loop_msg *msg)
 	if (rc == RC_OK)
 		rc = policy_apply(submit, s, &set, &identity, &s->why);
 	if (rc == RC_OK) {
-		s->signer =
-		    span_dup(span_of(identity != NULL ? identity->account : s->account));
+		s->signer = span_dup(span_of(identity != NULL ? identity->account : s->account));
 		rc = s->signer != NULL ? RC_OK : RC_LATER;
 	}
 	if (rc == RC_OK) {
