@@ -279,6 +279,11 @@ check_listener(struct load *load, struct names *sockets, size_t index)
 		LOAD_FAIL(load, place_of(load, LIST_LISTENERS, index, "addresses"),
 		    "addresses in listener \"%s\" must hold at least one IP address",
 		    listener->name);
+	if (listener->auth_without_tls && listener->proxy_count > 0)
+		LOAD_FAIL(load, place_of(load, LIST_LISTENERS, index, "auth_without_tls"),
+		    "auth_without_tls in listener \"%s\" would take passwords in clear text from "
+		    "all whom its proxies serve",
+		    listener->name);
 	for (size_t i = 0; i < listener->address_count; i++) {
 		check_socket(load, sockets, listener, listener->addresses[i], index);
 		if (listener->auth_without_tls && !text_is_loopback(listener->addresses[i]))

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 
 #include "util/endpoint.h"
+#include "util/network.h"
 
 enum {
 	NAME_MAX_LEN = 64,
@@ -208,6 +209,8 @@ text_is(enum schema_type type, struct span text)
 		return is_address_of(AF_INET, text);
 	case SCHEMA_IPV6:
 		return is_address_of(AF_INET6, text);
+	case SCHEMA_NETWORK:
+		return network_parse(text, &(struct network){ .bits = 0 });
 	case SCHEMA_DNS_SERVER:
 		return is_dns_server(text);
 	case SCHEMA_SOCKET:

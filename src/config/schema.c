@@ -203,6 +203,9 @@ static const struct schema_row listener_rows[] = {
 	{ ROW(BOOL, "auth_without_tls", config_listener, auth_without_tls,
 	      "allow AUTH in clear text; only where all addresses are loopback"),
 	    DEFAULT("false") },
+	{ STRINGS("proxies", config_listener, proxies, proxy_count, NETWORK,
+	      "load balancers: only they may connect, and must say for whom"),
+	    DEFAULT("") },
 };
 static const struct schema_group listener_group = { .path = "listeners",
 	.what = "listener",

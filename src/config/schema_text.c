@@ -37,6 +37,7 @@ static const struct {
 	[SCHEMA_ADDRESS] = { "address", "an IP address" },
 	[SCHEMA_IPV4] = { "address", "an IPv4 address" },
 	[SCHEMA_IPV6] = { "address", "an IPv6 address" },
+	[SCHEMA_NETWORK] = { "network", "an IP address, or address/bits" },
 	[SCHEMA_DNS_SERVER] = { "name server", "an IP address, or address@port" },
 	[SCHEMA_SOCKET] = { "socket", "an absolute path, or IP address:port" },
 };

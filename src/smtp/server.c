@@ -12,10 +12,12 @@
 
 #include "net/conn.h"
 #include "net/listener.h"
+#include "net/proxied.h"
 #include "smtp/session.h"
 #include "util/fsutil.h"
 #include "util/hash.h"
 #include "util/log.h"
+#include "util/network.h"
 
 enum {
 	INPUT_MAX = 96 * 1024,
@@ -48,6 +50,9 @@ struct door { /* one listening socket */
 	char *name;
 	enum config_tls_mode tls;
 	bool auth_without_tls;
+	struct network *proxies; /* who may connect, when it is load balancers that do */
+	size_t proxy_count;
+	struct proxied *proxied;
 };
 
 struct address { /* how many connections a peer has open */
@@ -611,17 +616,16 @@ refuse(const struct door *door, int fd, const char *peer)
 	(void)close(fd);
 }
 
+/* A connection from the client at `peer`. */
 static void
-on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
+admit(struct door *door, int fd, const struct sockaddr *peer)
 {
-	struct door *door = arg;
 	struct smtp_server *server = door->server;
 	char text[CONN_ADDRESS_LEN], key[CONN_ADDRESS_LEN];
 	struct address *address = NULL;
 	struct client *client = NULL;
 	unsigned port;
 
-	(void)peer_len;
 	conn_format_address(peer, text, &port);
 	address_key(peer, text, key);
 	if (server->sessions < (uint64_t)server->context->config->smtp.max_connections)
@@ -648,6 +652,93 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 	loop_post(client->home->loop, &client->msg);
 }
 
+/* ------------------------------------------------------------------ behind load balancers ----- */
+
+static void
+on_proxied(void *arg, int fd, const struct sockaddr *client, socklen_t len)
+{
+	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+
+	(void)len;
+	if (client->sa_family == AF_UNSPEC) { /* the balancer speaks for itself */
+		client = (struct sockaddr *)&peer;
+		(void)getpeername(fd, (struct sockaddr *)&peer, &(socklen_t){ sizeof peer });
+	}
+	admit(arg, fd, client);
+}
+
+static void
+on_no_proxy(void *arg, const char *why)
+{
+	const struct door *door = arg;
+
+	log_line(LOG_LEVEL_INFO, "smtpd", "listener %s: a load balancer's connection: %s",
+	    door->name, why);
+}
+
+static const struct proxied_ops proxied_callbacks = {
+	.on_client = on_proxied,
+	.on_refused = on_no_proxy,
+};
+
+static bool
+is_proxy(const struct door *door, const struct sockaddr *peer)
+{
+	for (size_t i = 0; i < door->proxy_count; i++)
+		if (network_has(&door->proxies[i], peer))
+			return true;
+	return false;
+}
+
+static void
+on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
+{
+	struct door *door = arg;
+	char text[CONN_ADDRESS_LEN];
+	unsigned port;
+
+	(void)peer_len;
+	if (door->proxied == NULL) {
+		admit(door, fd, peer);
+		return;
+	}
+	if (is_proxy(door, peer)) {
+		if (proxied_add(door->proxied, fd, door->server->context->config->smtp.handshake_ms,
+			door) != RC_OK)
+			log_line(LOG_LEVEL_ERROR, "smtpd", "out of memory for a connection");
+		return;
+	}
+	conn_format_address(peer, text, &port);
+	log_line(LOG_LEVEL_WARNING, "smtpd",
+	    "%s: refused at listener %s, which is for load balancers", text, door->name);
+	(void)close(fd);
+}
+
+static enum rc
+set_proxies(struct door *door, const struct config_listener *from)
+{
+	if (from->proxy_count == 0)
+		return RC_OK;
+	door->proxies = calloc(from->proxy_count, sizeof *door->proxies);
+	door->proxied = proxied_new(door->server->options.core, &proxied_callbacks);
+	if (door->proxies == NULL || door->proxied == NULL)
+		return RC_LATER;
+	for (size_t i = 0; i < from->proxy_count; i++) /* was checked with the configuration */
+		if (network_parse(span_of(from->proxies[i]), &door->proxies[door->proxy_count]))
+			door->proxy_count++;
+	return RC_OK;
+}
+
+static void
+free_door(struct door *door)
+{
+	listener_free(door->listener);
+	proxied_free(door->proxied);
+	free(door->proxies);
+	free(door->name);
+	free(door);
+}
+
 /* ------------------------------------------------------------------ listening ----------------- */
 
 static enum rc
@@ -665,6 +756,10 @@ open_door(struct smtp_server *server, const struct config_listener *from, int fd
 	door->tls = from->tls;
 	door->auth_without_tls = from->auth_without_tls;
 	list_add_tail(&server->doors, &door->node);
+	if (set_proxies(door, from) != RC_OK) {
+		(void)close(fd);
+		return why_set(why, RC_LATER, 0, "out of memory for a listener");
+	}
 	door->listener = listener_new(server->options.core, fd,
 	    from->tls == TLS_MODE_IMPLICIT ? NULL : TOO_MANY, on_accept, door, why);
 	if (door->listener == NULL || door->name == NULL)
@@ -761,8 +856,13 @@ smtp_server_stop(struct smtp_server *server, void (*on_empty)(void *arg), void *
 	server->stopping = true;
 	server->on_empty = on_empty;
 	server->on_empty_arg = arg;
-	LIST_FOREACH (node, &server->doors)
-		listener_stop(container_of(node, struct door, node)->listener);
+	LIST_FOREACH (node, &server->doors) {
+		struct door *door = container_of(node, struct door, node);
+
+		listener_stop(door->listener);
+		proxied_free(door->proxied);
+		door->proxied = NULL;
+	}
 	for (size_t i = 0; !again && i < server->options.loop_count; i++) {
 		server->homes[i].stop_msg.run = run_stop;
 		loop_post(server->homes[i].loop, &server->homes[i].stop_msg);
@@ -806,13 +906,8 @@ smtp_server_free(struct smtp_server *server)
 
 	if (server == NULL)
 		return;
-	while ((node = list_pop(&server->doors)) != NULL) {
-		struct door *door = container_of(node, struct door, node);
-
-		listener_free(door->listener);
-		free(door->name);
-		free(door);
-	}
+	while ((node = list_pop(&server->doors)) != NULL)
+		free_door(container_of(node, struct door, node));
 	map_free(&server->addresses);
 	context_unref(server->context);
 	free(server->homes);

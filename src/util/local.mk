@@ -15,6 +15,7 @@ src_util_libpr_util_a_SOURCES = \
 	src/util/le.h \
 	src/util/list.h \
 	src/util/log.c src/util/log.h \
+	src/util/network.c src/util/network.h \
 	src/util/rc.c src/util/rc.h \
 	src/util/slab.c src/util/slab.h \
 	src/util/span.c src/util/span.h \

@@ -4,4 +4,5 @@ src_wire_libpr_wire_a_SOURCES = \
 	src/wire/dot.c src/wire/dot.h \
 	src/wire/line.c src/wire/line.h \
 	src/wire/outcome.c src/wire/outcome.h \
+	src/wire/proxy.c src/wire/proxy.h \
 	src/wire/reply.c src/wire/reply.h

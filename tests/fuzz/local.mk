@@ -6,7 +6,7 @@
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_address tests/fuzz/fuzz_attachment tests/fuzz/fuzz_auth tests/fuzz/fuzz_client tests/fuzz/fuzz_command \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_dot tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
-	tests/fuzz/fuzz_milter tests/fuzz/fuzz_mx_rdata tests/fuzz/fuzz_reply tests/fuzz/fuzz_scan tests/fuzz/fuzz_ses_headers \
+	tests/fuzz/fuzz_milter tests/fuzz/fuzz_mx_rdata tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_scan tests/fuzz/fuzz_ses_headers \
 	tests/fuzz/fuzz_session
 FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DTEST_SRCDIR='"$(abs_top_srcdir)/tests"'
 
@@ -76,6 +76,10 @@ tests_fuzz_fuzz_mx_rdata_SOURCES = tests/fuzz/fuzz_mx_rdata.c tests/fuzz/fuzz.h 
 tests_fuzz_fuzz_mx_rdata_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"mx_rdata"'
 tests_fuzz_fuzz_mx_rdata_LDFLAGS = $(LINK_FUZZ)
 tests_fuzz_fuzz_mx_rdata_LDADD = $(L_DNS)
+tests_fuzz_fuzz_proxy_SOURCES = tests/fuzz/fuzz_proxy.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_proxy_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"proxy"'
+tests_fuzz_fuzz_proxy_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_proxy_LDADD = $(L_WIRE)
 tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_reply_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"reply"'
 tests_fuzz_fuzz_reply_LDFLAGS = $(LINK_FUZZ)

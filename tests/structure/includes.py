@@ -17,7 +17,7 @@ ALLOWED = {
     "mail": PURE,
     "wire": PURE | {"mail"},
     "config": PURE,
-    "net": PURE | {"config"},
+    "net": PURE | {"config", "wire"},
     "event": PURE | {"config", "mail"},
     "dns": SERVICES,
     "spool": SERVICES,

@@ -272,6 +272,14 @@ static const struct {
 	    "t:2:1: auth_without_tls in listener \"a\" would take passwords in clear text on "
 	    "0.0.0.0; it is "
 	    "for loopback addresses only\n" },
+	{ "listeners = ( { name = \"a\"; port = 25; auth_without_tls = true;\n"
+	  "proxies = [ \"10.0.0.0/8\" ]; } );",
+	    "t:1:40: auth_without_tls in listener \"a\" would take passwords in clear text from "
+	    "all "
+	    "whom its proxies serve\n" },
+	{ "listeners = ( { name = \"a\"; port = 25; proxies = [ \"10.0.0.0/33\" ]; } );",
+	    "t:1:52: proxies in listener \"a\" must be a list in brackets [ ], each element an IP "
+	    "address, or address/bits, not \"10.0.0.0/33\"\n" },
 	{ "listeners = ( { name = \"a\"; port = 25; },\n{ name = \"b\"; port = 25; addresses = [ "
 	  "\"::1\" ]; } );",
 	    "t:2:15: listener \"b\": address ::1, port 25 is taken by listener \"a\" at t:1\n" },

@@ -14,3 +14,7 @@ check_PROGRAMS += tests/unit/wire/test_reply
 TESTS += tests/unit/wire/test_reply
 tests_unit_wire_test_reply_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_wire_test_reply_LDADD = $(L_WIRE) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/wire/test_proxy
+TESTS += tests/unit/wire/test_proxy
+tests_unit_wire_test_proxy_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_wire_test_proxy_LDADD = $(L_WIRE) $(CMOCKA_LIBS)
