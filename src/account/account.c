@@ -33,6 +33,9 @@ enum {
 	SANDBOX_RATE = 1,
 	SANDBOX_QUOTA = 200,
 	SMOOTH_MAX_MS = 3600 * 1000, /* above the rate by more than an hour's worth is too much */
+	PACE_MAX_MS =
+	    5 * 60 *
+	    1000, /* half of what a client waits after the text (RFC 5321 section 4.5.3.2.6) */
 	REWRITE_BYTES = 8 * 1024 * 1024 /* beside twice of what it had when it was written anew */
 };
 
@@ -55,6 +58,7 @@ struct account {
 	struct config_account file,
 	    stored; /* credentials are none; the first counts when there are both */
 	struct bucket rate;
+	struct bucket large; /* bytes of large texts; a second's worth at once */
 	struct usage *usage; /* NULL: nothing in 24 hours before the start, and nothing since */
 	uint32_t unwritten;  /* recipients for the next flush, */
 	int64_t unwritten_minute; /* all in this minute */
@@ -71,10 +75,11 @@ struct accounts {
 	uint64_t written, rewrite_at; /* bytes in the file; when it is too long */
 	bool rewrite;		      /* it is to be written anew */
 	bool failing;		      /* the last write has failed */
-	int64_t found_ms; /* the mark at start: what is older is not counted in replay */
-	int64_t told_ms;  /* the newest that replay has told of */
-	int64_t mark_ms;  /* of the next flush; never goes back */
-	bool replayed;	  /* until then replay may tell of more, and nothing is written */
+	int64_t found_ms;   /* the mark at start: what is older is not counted in replay */
+	int64_t told_ms;    /* the newest that replay has told of */
+	int64_t mark_ms;    /* of the next flush; never goes back */
+	bool replayed;	    /* until then replay may tell of more, and nothing is written */
+	int64_t large_rate; /* smtp.large_rate */
 	struct map by_name;
 	struct account *first, **last;
 	struct account *unwritten;
@@ -113,6 +118,18 @@ make_usage(struct account *account)
 
 /* ------------------------------------------------------------------ table --------------------- */
 
+static void
+apply_large_rate(struct account *account)
+{
+	double rate = (double)account->owner->large_rate;
+	int64_t now_us = clock_mono_us();
+
+	if (account->large.rate <= 0)
+		bucket_init(&account->large, rate, rate, now_us);
+	else
+		bucket_set(&account->large, rate, rate, now_us);
+}
+
 static struct account *
 account_new(struct accounts *accounts, struct span name)
 {
@@ -129,6 +146,7 @@ account_new(struct accounts *accounts, struct span name)
 		return NULL;
 	}
 	bucket_init(&account->rate, 0, 0, clock_mono_us());
+	apply_large_rate(account);
 	*accounts->last = account;
 	accounts->last = &account->next;
 	return account;
@@ -222,9 +240,12 @@ accounts_configure(struct accounts *accounts, const struct config *config, struc
 		a->in_file = true;
 		keep_scalars(a, &a->file, &config->accounts[i]);
 	}
-	for (struct account *a = accounts->first; a != NULL; a = a->next)
+	accounts->large_rate = config->smtp.large_rate;
+	for (struct account *a = accounts->first; a != NULL; a = a->next) {
+		apply_large_rate(a);
 		if (account_is_there(a))
 			apply_rate(a);
+	}
 	return RC_OK;
 }
 
@@ -788,6 +809,15 @@ int64_t
 account_charge_wait_ms(const struct account_charge *charge)
 {
 	return charge->wait_ms;
+}
+
+int64_t
+account_pace_ms(struct account *a, uint64_t bytes)
+{
+	int64_t wait_us = bucket_take_later(
+	    &a->large, (double)bytes, clock_mono_us(), PACE_MAX_MS * INT64_C(1000));
+
+	return wait_us < 0 ? -1 : (wait_us + 999) / 1000;
 }
 
 void

@@ -67,6 +67,10 @@ int64_t account_charge_ms(const struct account_charge *charge);
 void account_keep(struct account_charge *charge);   /* the message is stored */
 void account_refund(struct account_charge *charge); /* it was not accepted after all */
 
+/* A large text of `bytes` has come: how long its reply is to wait, so that the account's large texts (smtp.large_rate)
+ * keep to their rate. Counted at once. -1: longer than a client would wait; nothing is counted. */
+int64_t account_pace_ms(struct account *account, uint64_t bytes);
+
 struct account_usage {
 	double send_rate, send_burst;
 	int64_t quota_24h, sent_24h;

@@ -189,6 +189,7 @@ struct config {
 		int64_t max_connections_per_address;
 		int64_t max_handshakes;
 		int64_t max_message_bytes;
+		int64_t large_rate; /* bytes a second of texts above 10 MiB, for each account */
 		int64_t max_recipients;
 		int64_t idle_ms;	 /* before AUTH */
 		int64_t session_idle_ms; /* after AUTH */

@@ -15,6 +15,7 @@ struct submit {
 	struct map
 	    feedback; /* what stands for an account and identity in Feedback-ID, by "ACCOUNT/IDENTITY" */
 	struct filters *filters;
+	struct list paced; /* submissions that wait */
 	size_t pending;
 	bool cut;
 };
@@ -31,6 +32,11 @@ MUST_CHECK enum rc content_check_names(
 /* content.c: on the core. Shows the composed message to clamd and milters, which may change it; then `done`, perhaps from
  * inside the call: RC_OK, with s->dropped when nobody is to get it, or what it is refused for. */
 void content_ask(struct submission *s, void (*done)(struct submission *s, enum rc rc));
+
+/* pace.c: on the core. A large text waits for its turn; then `done`, perhaps from inside the call: RC_OK, or what it is
+ * refused for. What waits is refused by pace_cut. */
+void pace(struct submission *s, void (*done)(struct submission *s, enum rc rc));
+void pace_cut(struct submit *submit);
 
 /* policy.c: on the core. Fills submission->ses, charge; *set and *identity are the ones in force (set may be NULL). */
 MUST_CHECK enum rc policy_apply(struct submit *submit, struct submission *s,

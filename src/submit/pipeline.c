@@ -1,7 +1,7 @@
 /* submit/pipeline.c - takes a submission through its stages and back to its door.
  *
  *	home loop: check_content, content_check_names (a worker, when the content is in a file)
- *	-> core: policy_apply, compose, content_ask (clamd, milters) -> worker: signature -> core: queue_submit
+ *	-> core: pace, policy_apply, compose, content_ask (clamd, milters) -> worker: signature -> core: queue_submit
  *	-> (spool commit) -> core: event -> home loop: done()
  *
  * Always true: done() is called exactly once, on home; on failure what was counted is given back and nothing is
@@ -352,15 +352,12 @@ on_content(struct submission *s, enum rc rc)
 }
 
 static void
-on_core(struct loop_msg *msg)
+on_turn(struct submission *s, enum rc rc)
 {
-	struct submission *s = container_of(msg, struct submission, msg);
 	struct submit *submit = s->submit;
 	const struct config_set *set = NULL;
 	const struct identity *identity = NULL;
-	enum rc rc = s->rc;
 
-	submit->pending++;
 	if (rc == RC_OK)
 		rc = policy_apply(submit, s, &set, &identity, &s->why);
 	if (rc == RC_OK) {
@@ -376,6 +373,18 @@ on_core(struct loop_msg *msg)
 		refuse(s, rc);
 	else
 		content_ask(s, on_content);
+}
+
+static void
+on_core(struct loop_msg *msg)
+{
+	struct submission *s = container_of(msg, struct submission, msg);
+
+	s->submit->pending++;
+	if (s->rc != RC_OK)
+		refuse(s, s->rc);
+	else
+		pace(s, on_turn);
 }
 
 static void
@@ -423,6 +432,7 @@ submit_new(const struct submit_options *options, struct submit **out, struct why
 	if (*out == NULL)
 		return why_set(why, RC_LATER, 0, "out of memory");
 	(*out)->options = *options;
+	list_init(&(*out)->paced);
 	(*out)->filters = filters_new(options->core, options->workers);
 	if ((*out)->filters == NULL) {
 		free(*out);
@@ -457,6 +467,7 @@ submit_cut(struct submit *submit)
 		return;
 	submit->cut = true;
 	filters_cut(submit->filters);
+	pace_cut(submit);
 }
 
 void

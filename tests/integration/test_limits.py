@@ -123,3 +123,27 @@ def test_refused_messages_cost_nothing(daemon, make_counting_sink):
         assert submit(client, text_mail(sender="x@other.test"))[0] == 554
     assert [submit(client, text_mail())[0] for _ in range(6)] == [250] * 5 + [454]
     client.quit()
+
+
+def test_large_messages_are_paced(daemon, make_counting_sink):
+    """Above 10 MB the reply waits for the account's rate of bytes; too long a wait is refused, a small message is not."""
+    sink = make_counting_sink()
+    daemon.route_all_to(sink.port)
+    daemon.config["smtp"] = {"large_rate": "8M"}
+    daemon.start()
+    line = "x" * 76 + "\r\n"
+    large = text_mail(body=line * (11 * 1024 * 1024 // len(line)))
+    with connect(daemon) as client:
+        begin = time.monotonic()
+        assert submit(client, large)[0] == 250  # takes what a second allows, and more
+        assert submit(client, large)[0] == 250
+        # The second begins when what the first took beyond a second's worth, and a second's worth, is there again.
+        assert time.monotonic() - begin >= len(large) / (8 * 1024 * 1024)
+        daemon.config["smtp"] = {"large_rate": "1K"}
+        daemon.reload()
+    with connect(daemon) as client:
+        first = submit(client, large)  # depends on how much of the old rate was left
+        assert first[0] == 250 or first == (454, RATE)
+        assert submit(client, large) == (454, RATE)
+        assert submit(client, text_mail())[0] == 250
+    until(lambda: sink.unique() >= 3, 60, "what was taken is delivered")

@@ -23,6 +23,7 @@ enum {
 	SECOND = 1000000
 };
 #define START_US (INT64_C(1728082800) * SECOND)
+#define MIB	 (UINT64_C(1024) * 1024)
 
 static int64_t mono_us, wall_us;
 
@@ -204,6 +205,39 @@ test_rate(void **state)
 }
 
 /* An account of one a second may send one message to fifty, and pays for it. */
+/* Bytes of large texts: a second's worth at once, then each waits for its turn. */
+static void
+test_pace(void **state)
+{
+	struct world w;
+	struct account *a, *b;
+
+	(void)state;
+	begin(&w,
+	    "smtp = { large_rate = \"40M\"; }; accounts = ({ name = \"a\"; }, { name = \"b\"; });");
+	a = account_find(w.accounts, "a");
+	b = account_find(w.accounts, "b");
+	assert_int_equal(account_pace_ms(a, 20 * MIB), 0);
+	assert_int_equal(account_pace_ms(a, 20 * MIB), 0);
+	assert_int_equal(account_pace_ms(a, 20 * MIB), 501); /* rounded up */
+	assert_int_equal(account_pace_ms(a, 40 * MIB), 1501);
+	assert_int_equal(account_pace_ms(b, 40 * MIB), 0);
+	pass(SECOND);
+	assert_int_equal(account_pace_ms(b, 40 * MIB), 0);
+	/* More than five minutes of waiting is refused, and does not make the others wait. */
+	configure(&w, "smtp = { large_rate = \"100K\"; }; accounts = ({ name = \"a\"; }, { name = "
+		      "\"b\"; });");
+	assert_int_equal(account_pace_ms(b, 40 * MIB), 1001);
+	assert_int_equal(account_pace_ms(b, 40 * MIB), -1);
+	assert_int_equal(account_pace_ms(b, 40 * MIB), -1);
+	pass(411 * (int64_t)SECOND);
+	assert_int_equal(account_pace_ms(b, 40 * MIB), 0);
+	configure(&w,
+	    "smtp = { large_rate = \"0\"; }; accounts = ({ name = \"a\"; }, { name = \"b\"; });");
+	assert_int_equal(account_pace_ms(b, 1000 * MIB), 0);
+	end(&w);
+}
+
 static void
 test_rate_debt(void **state)
 {
@@ -801,6 +835,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_rate_debt),
 		cmocka_unit_test(test_rate_changes),
 		cmocka_unit_test(test_refund),
