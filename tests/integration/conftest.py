@@ -133,21 +133,30 @@ def dkim_key(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A self-signed certificate for localhost and 127.0.0.1; the file holds key and certificate."""
-    folder = tmp_path_factory.mktemp("tls")
-    path, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-keyout", key, "-out", path, "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    with open(key, encoding="ascii") as k, open(path, "a", encoding="ascii") as out:
-        out.write(k.read())
-    os.chmod(path, 0o600)
-    return path
+def make_certificate(tmp_path_factory):
+    """Self-signed certificates for localhost and 127.0.0.1; the file holds key and certificate."""
+
+    def make():
+        folder = tmp_path_factory.mktemp("tls")
+        path, key = str(folder / "cert.pem"), str(folder / "key.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+             "-nodes", "-keyout", key, "-out", path, "-days", "2", "-subj", "/CN=localhost",
+             "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+            check=True,
+            capture_output=True,
+        )  # fmt: skip
+        with open(key, encoding="ascii") as k, open(path, "a", encoding="ascii") as out:
+            out.write(k.read())
+        os.chmod(path, 0o600)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def certificate(make_certificate):
+    return make_certificate()
 
 
 @pytest.fixture

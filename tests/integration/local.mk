@@ -1,5 +1,6 @@
 PYTHON_TESTS = \
 	tests/integration/test_accounts.py \
+	tests/integration/test_clients.py \
 	tests/integration/test_content.py \
 	tests/integration/test_delivery.py \
 	tests/integration/test_durability.py \
@@ -21,7 +22,7 @@ PYTHON_TESTS = \
 # Tests with real programs around a real daemon; they run by hand or by tests/run, not in "make check".
 EXTRA_DIST += tests/integration/run tests/integration/pytest.ini tests/integration/conftest.py \
 	tests/integration/lib tests/integration/node/package.json tests/integration/node/package-lock.json \
-	tests/integration/node/nodemailer.js $(PYTHON_TESTS) tests/integration/ports.py \
+	tests/integration/node/nodemailer.js tests/integration/clients $(PYTHON_TESTS) tests/integration/ports.py \
 	tests/integration/powercut/recorder.c \
 	tests/integration/log-readers/run.sh tests/integration/log-readers/sink.py \
 	tests/integration/sandbox/run.sh tests/integration/sandbox/under.py

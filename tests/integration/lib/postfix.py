@@ -40,7 +40,7 @@ class Postfix:
     """`settings` go into main.cf as they are. Mail for `domains` is kept in Maildirs; see mails()."""
 
     def __init__(self, folder, port, settings=(), domains=()):
-        _open_up(folder)
+        open_up(folder)
         self.folder = os.path.join(folder, "postfix")
         self.config = os.path.join(self.folder, "etc")
         self.maildirs = os.path.join(self.folder, "mail")
@@ -132,7 +132,7 @@ class Postfix:
         )
 
 
-def _open_up(folder):
+def open_up(folder):
     """Postfix drops to its own user: let it walk to its folder."""
     while folder not in ("/", ""):
         if os.stat(folder).st_uid == os.getuid() and folder != "/tmp":
