@@ -10,3 +10,7 @@ check_PROGRAMS += tests/unit/util/test_endpoint
 TESTS += tests/unit/util/test_endpoint
 tests_unit_util_test_endpoint_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_util_test_endpoint_LDADD = $(L_UTIL) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/util/test_owned
+TESTS += tests/unit/util/test_owned
+tests_unit_util_test_owned_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_util_test_owned_LDADD = $(L_UTIL) $(CMOCKA_LIBS)
