@@ -21,6 +21,7 @@ include tests/unit/configset/local.mk
 include tests/unit/suppress/local.mk
 include tests/unit/delivery/local.mk
 include tests/unit/filter/local.mk
+include tests/unit/admin/local.mk
 include tests/unit/http/local.mk
 include tests/unit/cli/local.mk
 endif
