@@ -34,9 +34,9 @@ struct change {
 	char *account, *set, *name; /* owned; set: of a destination */
 	union config_object object; /* CHANGE_OBJECT that puts */
 	struct event_destination destination;
-	struct suppression *entries; /* with the strings behind them in one block */
-	size_t entry_count;
-	char key[KEY_MAX]; /* in admin->pending */
+	struct suppressions *entries; /* CHANGE_SUPPRESSIONS: each address once, under `account` */
+	bool has_addresses;	      /* they are in admin->addresses */
+	char key[KEY_MAX];	      /* in admin->pending */
 	admin_done *done;
 	void *arg;
 };
@@ -56,6 +56,9 @@ check_mode(const struct admin *admin, enum admin_mode mode, enum config_object_k
 	if (is.there && mode == ADMIN_ADD)
 		return why_set(
 		    why, RC_DENY, 409, "%s \"%s\" is there already.", admin_title(kind), name);
+	if (is.foreign)
+		return why_set(
+		    why, RC_DENY, 409, "%s \"%s\" is another account's.", admin_title(kind), name);
 	if (!is.there && mode == ADMIN_CHANGE)
 		return admin_there_is_none(kind, name, why);
 	return RC_OK;
@@ -80,6 +83,8 @@ check_object(const struct admin *admin, enum config_object_kind kind, const char
 		why->code = 400;
 		return rc;
 	}
+	if (kind == OBJECT_SET && object->set.max_delivery_ms % 1000 != 0) /* as the store has it */
+		return why_set(why, RC_BAD, 400, "max_delivery must be whole seconds");
 	if (kind != OBJECT_IDENTITY)
 		return RC_OK;
 	if (object->identity.configuration_set[0] != '\0' &&
@@ -125,30 +130,76 @@ change_free(struct change *c)
 	free(c->name);
 	free(c->destination.name);
 	free(c->destination.definition);
-	free(c->entries);
+	suppressions_free(c->entries);
 	free(c);
 }
 
-/* What conflicts with another change: the object, or all of an account. */
+/* What the change is of. Ids of credentials are no account's own; a destination is a part of its set. */
+static bool
+make_key(struct change *c)
+{
+	bool owned = c->what != CHANGE_OBJECT || c->kind != OBJECT_CREDENTIAL;
+	const char *owner = owned ? c->account : "";
+	int len;
+
+	if (c->what == CHANGE_SUPPRESSIONS) /* of what is in it: claim_addresses */
+		len = snprintf(c->key, sizeof c->key, "suppressions/%p", (void *)c);
+	else if (c->what == CHANGE_DESTINATION)
+		len = snprintf(c->key, sizeof c->key, "%d/%s/%s", (int)OBJECT_SET, owner, c->set);
+	else
+		len = snprintf(c->key, sizeof c->key, "%d/%s/%s", (int)c->kind, owner, c->name);
+	return len > 0 && (size_t)len < sizeof c->key;
+}
+
+static enum rc
+busy(struct why *why)
+{
+	return why_set(why, RC_LATER, 409, "It is being changed by another call; try again.");
+}
+
+/* All of them or none. */
+static enum rc
+claim_addresses(struct change *c, struct why *why)
+{
+	struct suppressions *claimed = c->admin->addresses;
+	const struct suppression *at = NULL;
+
+	while ((at = suppressions_next(c->entries, c->account, at)) != NULL)
+		if (suppression_find(claimed, c->account, span_of(at->address)) != NULL)
+			return busy(why);
+	c->has_addresses = true;
+	while ((at = suppressions_next(c->entries, c->account, at)) != NULL)
+		if (suppressions_put(claimed, c->account, at, why) != RC_OK)
+			return why_set(why, RC_LATER, 503, "Out of memory.");
+	return RC_OK;
+}
+
+static void
+release_addresses(struct change *c)
+{
+	const struct suppression *at = NULL;
+
+	while ((at = suppressions_next(c->entries, c->account, at)) != NULL)
+		suppressions_remove(c->admin->addresses, c->account, at->address);
+}
+
+/* Against other changes of the same, and of the account that owns it. */
 static enum rc
 claim(struct change *c, struct why *why)
 {
 	struct admin *admin = c->admin;
 	char account[KEY_MAX];
-	int len = snprintf(c->key, sizeof c->key, "%d/%d/%s/%s/%s", (int)c->what, (int)c->kind,
-	    c->account, c->set, c->name);
 
-	(void)snprintf(account, sizeof account, "%d/%d/%s//%s", (int)CHANGE_OBJECT,
-	    (int)OBJECT_ACCOUNT, c->account, c->account);
-	if (len < 0 || (size_t)len >= sizeof c->key)
+	(void)snprintf(
+	    account, sizeof account, "%d/%s/%s", (int)OBJECT_ACCOUNT, c->account, c->account);
+	if (!make_key(c))
 		return why_set(why, RC_BAD, 400, "The name is too long.");
 	if (map_get(&admin->pending, span_of(account)) != NULL ||
 	    map_get(&admin->pending, span_of(c->key)) != NULL)
-		return why_set(
-		    why, RC_LATER, 409, "It is being changed by another call; try again.");
+		return busy(why);
 	if (map_put(&admin->pending, span_of(c->key), c) != RC_OK)
 		return why_set(why, RC_LATER, 503, "Out of memory.");
-	return RC_OK;
+	return c->what == CHANGE_SUPPRESSIONS ? claim_addresses(c, why) : RC_OK;
 }
 
 /* An account is removed with all that it owns, so nothing of it may be on its way. */
@@ -237,6 +288,7 @@ apply(struct change *c, struct why *why)
 {
 	struct admin *admin = c->admin;
 	const struct admin_options *o = &admin->options;
+	const struct suppression *at = NULL;
 	enum rc rc = RC_OK;
 
 	switch (c->what) {
@@ -254,13 +306,11 @@ apply(struct change *c, struct why *why)
 			    o->sets, c->account, c->set, &c->destination, why);
 		break;
 	case CHANGE_SUPPRESSIONS:
-		for (size_t i = 0; rc == RC_OK && i < c->entry_count; i++)
+		while (rc == RC_OK && (at = suppressions_next(c->entries, c->account, at)) != NULL)
 			if (c->remove)
-				suppressions_remove(
-				    o->suppressions, c->account, c->entries[i].address);
+				suppressions_remove(o->suppressions, c->account, at->address);
 			else
-				rc = suppressions_put(
-				    o->suppressions, c->account, &c->entries[i], why);
+				rc = suppressions_put(o->suppressions, c->account, at, why);
 		break;
 	}
 	return rc;
@@ -274,6 +324,8 @@ finish(struct change *c, enum rc rc, const struct why *why)
 
 	if (c->key[0] != '\0' && map_get(&c->admin->pending, span_of(c->key)) == c)
 		(void)map_del(&c->admin->pending, span_of(c->key));
+	if (c->has_addresses)
+		release_addresses(c);
 	change_free(c);
 	done(arg, rc, why);
 }
@@ -338,6 +390,22 @@ add_credential_removal(void *arg, const struct credential_view *view)
 	return true;
 }
 
+/* A new set of the name must not have them. */
+static void
+add_destination_removals(const struct change *c, struct store_change *to)
+{
+	size_t count;
+	const struct event_destination *list =
+	    config_set_destinations(c->admin->options.sets, c->account, c->name, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct store_row row = { 0 };
+
+		row_of_destination(c->account, c->name, &list[i], &row);
+		store_delete(to, &row);
+	}
+}
+
 static void
 add_removal(const struct change *c, struct store_change *to)
 {
@@ -364,6 +432,7 @@ add_removal(const struct change *c, struct store_change *to)
 		row.values[IDENTITY_NAME].text = c->name;
 		break;
 	default:
+		add_destination_removals(c, to);
 		row.kind = STORE_CONFIG_SET;
 		row.values[CONFIG_SET_ACCOUNT].text = c->account;
 		row.values[CONFIG_SET_NAME].text = c->name;
@@ -388,10 +457,12 @@ add_destination(const struct change *c, struct store_change *to)
 static void
 add_suppressions(const struct change *c, struct store_change *to)
 {
-	for (size_t i = 0; i < c->entry_count; i++) {
+	const struct suppression *at = NULL;
+
+	while ((at = suppressions_next(c->entries, c->account, at)) != NULL) {
 		/* The list has an address as it was first given, and finds it in other cases, too. */
 		const struct suppression *old = suppression_find(
-		    c->admin->options.suppressions, c->account, span_of(c->entries[i].address));
+		    c->admin->options.suppressions, c->account, span_of(at->address));
 		struct store_row row = { 0 };
 
 		if (old != NULL) {
@@ -400,7 +471,7 @@ add_suppressions(const struct change *c, struct store_change *to)
 		}
 		if (c->remove)
 			continue;
-		row_of_suppression(c->account, &c->entries[i], &row);
+		row_of_suppression(c->account, at, &row);
 		store_put(to, &row);
 	}
 }
@@ -603,35 +674,15 @@ admin_remove_destination(struct admin *admin, const char *account, const char *s
 
 /* ------------------------------------------------------------------ suppression --------------- */
 
-/* Copies the entries with their strings into one block. */
+/* Of what is the same address the last one counts. */
 static bool
 copy_entries(struct change *c, const struct suppression *from, size_t count)
 {
-	size_t bytes = count * sizeof *from;
-	char *to;
-
-	for (size_t i = 0; i < count; i++)
-		bytes += strlen(from[i].address) + strlen(from[i].message_id) +
-			 strlen(from[i].feedback_id) + 3;
-	c->entries = malloc(bytes > 0 ? bytes : 1);
-	if (c->entries == NULL)
-		return false;
-	to = (char *)(c->entries + count);
-	for (size_t i = 0; i < count; i++) {
-		const char **const strings[] = { &c->entries[i].address, &c->entries[i].message_id,
-			&c->entries[i].feedback_id };
-
-		c->entries[i] = from[i];
-		for (size_t k = 0; k < ARRAY_LEN(strings); k++) {
-			size_t size = strlen(*strings[k]) + 1;
-
-			memcpy(to, *strings[k], size);
-			*strings[k] = to;
-			to += size;
-		}
-	}
-	c->entry_count = count;
-	return true;
+	c->entries = suppressions_new();
+	for (size_t i = 0; c->entries != NULL && i < count; i++)
+		if (suppressions_put(c->entries, c->account, &from[i], NULL) != RC_OK)
+			return false;
+	return c->entries != NULL;
 }
 
 static enum rc
@@ -652,7 +703,6 @@ static void
 change_suppressions(struct admin *admin, const char *account, const struct suppression *entries,
     size_t count, bool remove, admin_done *done, void *arg)
 {
-	/* One address is a name of its own; of many it is enough that no other list is being changed. */
 	struct change *c = change_new(admin, CHANGE_SUPPRESSIONS, account, "",
 	    count == 1 ? entries[0].address : "", done, arg);
 	struct why why = WHY_EMPTY;
@@ -666,7 +716,7 @@ change_suppressions(struct admin *admin, const char *account, const struct suppr
 	rc = check_owner(admin, account, &why);
 	if (rc == RC_OK)
 		rc = check_entries(entries, count, &why);
-	if (rc == RC_OK && !copy_entries(c, entries, count))
+	if (rc == RC_OK && (c->account == NULL || !copy_entries(c, entries, count)))
 		rc = why_set(&why, RC_LATER, 503, "Out of memory.");
 	begin(c, rc, &why);
 }
@@ -701,10 +751,17 @@ admin_unsuppress(struct admin *admin, const char *account, const char *const *ad
 enum rc
 admin_new(const struct admin_options *options, struct admin **out, struct why *why)
 {
-	*out = calloc(1, sizeof **out);
-	if (*out == NULL)
+	struct admin *admin = calloc(1, sizeof *admin);
+
+	*out = NULL;
+	if (admin != NULL)
+		admin->addresses = suppressions_new();
+	if (admin == NULL || admin->addresses == NULL) {
+		free(admin);
 		return why_set(why, RC_LATER, 0, "out of memory");
-	(*out)->options = *options;
+	}
+	admin->options = *options;
+	*out = admin;
 	return RC_OK;
 }
 
@@ -714,6 +771,7 @@ admin_free(struct admin *admin)
 	if (admin == NULL)
 		return;
 	map_free(&admin->pending);
+	suppressions_free(admin->addresses);
 	config_unref(admin->config);
 	credential_table_unref(admin->credentials);
 	free(admin);

@@ -33,8 +33,8 @@ void admin_free(struct admin *admin); /* when store_close has told all */
 void admin_configure(
     struct admin *admin, struct config *config, struct credential_table *credentials);
 
-/* Everything that is in the store, to who serves it. Blocks: at start. What cannot be read is logged and left out, and
- * its logins are answered as temporary failures. */
+/* Everything that is in the store, to who serves it. Blocks: at start. What cannot be read is logged and left out; where
+ * that is a credential, logins with an id that is not known are answered as temporary failures. */
 void admin_load(struct admin *admin);
 
 /* How a call ended: RC_OK, or why->code is the HTTP status that fits (400, 404, 409, 503) and why->text says more. Comes

@@ -49,20 +49,23 @@ admin_presence(
 
 	switch (kind) {
 	case OBJECT_ACCOUNT:
-		return (struct presence){ owner != NULL, owner != NULL && account_in_file(owner) };
+		return (struct presence){ owner != NULL, owner != NULL && account_in_file(owner),
+			false };
 	case OBJECT_CREDENTIAL:
 		if (credential_table_has(admin->credentials, name))
-			return (struct presence){ true, true };
-		return (struct presence){ credentials_find(o->credentials, name, &view) == RC_OK,
-			false };
+			return (struct presence){ true, true, false };
+		if (credentials_find(o->credentials, name, &view) != RC_OK)
+			return (struct presence){ false, false, false };
+		return (struct presence){ true, false, strcmp(view.account, account) != 0 };
 	case OBJECT_IDENTITY:
 		identity = identity_find(o->identities, account, name);
-		return (struct presence){ identity != NULL, identity != NULL && identity->in_file };
+		return (struct presence){ identity != NULL, identity != NULL && identity->in_file,
+			false };
 	case OBJECT_SET:
 		return (struct presence){ config_set_find(o->sets, account, span_of(name)) != NULL,
-			config_set_in_file(o->sets, account, name) };
+			config_set_in_file(o->sets, account, name), false };
 	default:
-		return (struct presence){ false, false };
+		return (struct presence){ false, false, false };
 	}
 }
 

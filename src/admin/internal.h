@@ -9,12 +9,14 @@ struct admin {
 	struct admin_options options;
 	struct config *config;
 	struct credential_table *credentials;
-	struct map pending; /* changes by what they change */
+	struct map pending;		/* changes by what they change */
+	struct suppressions *addresses; /* that are being put on lists, or taken off */
 };
 
 /* get.c */
 struct presence {
 	bool there, in_file;
+	bool foreign; /* a credential of the store that belongs to another account */
 };
 struct presence admin_presence(
     const struct admin *admin, enum config_object_kind kind, const char *account, const char *name);

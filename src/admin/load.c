@@ -161,7 +161,7 @@ admin_load(struct admin *admin)
 
 		if (rc != RC_OK)
 			log_line(LOG_LEVEL_ERROR, "admin", "%s", why.text);
-		if (rc != RC_OK || loading.bad > 0)
+		if (kinds[i].kind == STORE_CREDENTIAL && (rc != RC_OK || loading.bad > 0))
 			credentials_note_missing(admin->options.credentials);
 	}
 	store_stats(admin->options.store, &stats);

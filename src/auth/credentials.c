@@ -137,11 +137,18 @@ struct credentials *
 credentials_new(void)
 {
 	struct credentials *c = calloc(1, sizeof *c);
+	pthread_rwlockattr_t kind;
 
-	if (c != NULL && pthread_rwlock_init(&c->lock, NULL) != 0) {
-		free(c);
+	if (c == NULL)
 		return NULL;
+	/* By default who reads goes first: with logins on all loops, the core would wait for a moment without any. */
+	(void)pthread_rwlockattr_init(&kind);
+	(void)pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	if (pthread_rwlock_init(&c->lock, &kind) != 0) {
+		free(c);
+		c = NULL;
 	}
+	(void)pthread_rwlockattr_destroy(&kind);
 	return c;
 }
 

@@ -3,6 +3,8 @@
 
 #include "util/bucket.h"
 
+#define WAIT_MAX_US (INT64_C(1) << 60) /* some 36000 years; exact as a double, too */
+
 void
 bucket_init(struct bucket *b, double rate, double burst, int64_t now_us)
 {
@@ -58,13 +60,17 @@ bucket_refund(struct bucket *b, double cost)
 int64_t
 bucket_wait_us(struct bucket *b, double cost, int64_t now_us)
 {
-	double lack;
+	double lack, wait_us;
 
 	if (b->rate <= 0)
 		return 0;
 	bucket_refill(b, now_us);
 	lack = bucket_need(b, cost) - b->level;
-	return lack <= 0 ? 0 : (int64_t)(lack / b->rate * 1e6) + 1;
+	wait_us = lack / b->rate * 1e6;
+	if (lack <= 0)
+		return 0;
+	/* At the lowest rates that is more than an integer holds. */
+	return wait_us < WAIT_MAX_US ? (int64_t)wait_us + 1 : WAIT_MAX_US;
 }
 
 int64_t

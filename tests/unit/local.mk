@@ -17,8 +17,11 @@ include tests/unit/event/local.mk
 include tests/unit/bounce/local.mk
 include tests/unit/queue/local.mk
 include tests/unit/account/local.mk
+include tests/unit/configset/local.mk
+include tests/unit/suppress/local.mk
 include tests/unit/delivery/local.mk
 include tests/unit/filter/local.mk
+include tests/unit/admin/local.mk
 include tests/unit/http/local.mk
 include tests/unit/cli/local.mk
 endif

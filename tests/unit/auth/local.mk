@@ -4,3 +4,7 @@ tests_unit_auth_test_auth_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_auth_test_auth_LDADD = $(L_AUTH) $(CMOCKA_LIBS)
 tests_unit_auth_test_password_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_auth_test_password_LDADD = $(L_AUTH) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/auth/test_credentials
+TESTS += tests/unit/auth/test_credentials
+tests_unit_auth_test_credentials_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_auth_test_credentials_LDADD = $(L_AUTH) $(CMOCKA_LIBS)

@@ -30,3 +30,7 @@ check_PROGRAMS += tests/unit/mail/test_attachment
 TESTS += tests/unit/mail/test_attachment
 tests_unit_mail_test_attachment_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_mail_test_attachment_LDADD = $(L_MAIL) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/mail/test_simulator
+TESTS += tests/unit/mail/test_simulator
+tests_unit_mail_test_simulator_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_mail_test_simulator_LDADD = $(L_MAIL) $(CMOCKA_LIBS)

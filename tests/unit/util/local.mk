@@ -14,3 +14,7 @@ check_PROGRAMS += tests/unit/util/test_network
 TESTS += tests/unit/util/test_network
 tests_unit_util_test_network_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_util_test_network_LDADD = $(L_UTIL) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/util/test_owned
+TESTS += tests/unit/util/test_owned
+tests_unit_util_test_owned_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_util_test_owned_LDADD = $(L_UTIL) $(CMOCKA_LIBS)

@@ -124,6 +124,66 @@ test_bucket_rate_burst_and_debt(void **state)
 	assert_true(bucket_take(&b, 1, now + 48100000));
 }
 
+/* Who can wait takes at once, in debt, and is told how long: one behind the other, each at its turn. */
+static void
+test_bucket_take_later(void **state)
+{
+	enum {
+		SECOND = 1000000
+	};
+	struct bucket b;
+	int64_t now = 5 * SECOND;
+
+	(void)state;
+	bucket_init(&b, 2, 4, now);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(bucket_take_later(&b, 1, now, SECOND), 0);
+	assert_in_range(bucket_take_later(&b, 1, now, SECOND), SECOND / 2, SECOND / 2 + 1);
+	assert_in_range(bucket_take_later(&b, 1, now, 2 * SECOND), SECOND, SECOND + 1);
+	/* The third of those that wait would be due in a second and a half. Refused, it takes nothing. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(bucket_take_later(&b, 1, now, 3 * SECOND / 2 - 1), -1);
+	assert_in_range(
+	    bucket_take_later(&b, 1, now, 2 * SECOND), 3 * SECOND / 2, 3 * SECOND / 2 + 1);
+	/* Nobody who does not wait gets past them. */
+	assert_false(bucket_take(&b, 1, now + 3 * SECOND / 2));
+	assert_true(bucket_take(&b, 1, now + 2 * SECOND + 1));
+	/* What is given back is there for the next. */
+	now += 2 * SECOND + 1;
+	assert_in_range(bucket_wait_us(&b, 2, now), SECOND - 1, SECOND + 1);
+	bucket_refund(&b, 1);
+	assert_in_range(bucket_wait_us(&b, 2, now), SECOND / 2 - 1, SECOND / 2 + 1);
+}
+
+static void
+test_bucket_take_later_much(void **state)
+{
+	enum {
+		SECOND = 1000000
+	};
+	struct bucket b;
+	int64_t now = SECOND;
+
+	(void)state;
+	/* More than all of the burst waits for a full bucket, and leaves the debt to those behind it. */
+	bucket_init(&b, 1, 2, now);
+	assert_int_equal(bucket_take_later(&b, 10, now, 0), 0);
+	assert_int_equal(bucket_take_later(&b, 1, now, 9 * SECOND - 1), -1);
+	assert_in_range(bucket_take_later(&b, 1, now, 10 * SECOND), 9 * SECOND, 9 * SECOND + 1);
+	assert_in_range(bucket_take_later(&b, 5, now, 20 * SECOND), 11 * SECOND, 11 * SECOND + 1);
+	/* No limit: never a wait, never a debt. */
+	bucket_init(&b, 0, 3, now);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(bucket_take_later(&b, 1000, now, 0), 0);
+	bucket_set(&b, 1, 1, now);
+	assert_int_equal(bucket_wait_us(&b, 1, now), 0);
+	/* A rate so low that no number of microseconds says how long. */
+	bucket_init(&b, 1e-300, 1, now);
+	assert_true(bucket_take(&b, 1, now));
+	assert_true(bucket_wait_us(&b, 1, now) > INT64_C(1000) * 365 * 86400 * SECOND);
+	assert_int_equal(bucket_take_later(&b, 1, now, INT64_C(86400) * SECOND), -1);
+}
+
 static void
 test_units_round_trip(void **state)
 {
@@ -312,6 +372,8 @@ main(void)
 		cmocka_unit_test(test_heap_orders_and_rekeys),
 		cmocka_unit_test(test_slab_gives_and_takes),
 		cmocka_unit_test(test_bucket_rate_burst_and_debt),
+		cmocka_unit_test(test_bucket_take_later),
+		cmocka_unit_test(test_bucket_take_later_much),
 		cmocka_unit_test(test_units_round_trip),
 		cmocka_unit_test(test_base64_is_strict),
 		cmocka_unit_test(test_hashes_match_published_vectors),
