@@ -80,15 +80,17 @@ drop(struct owned_thing *thing)
 	free(entry_of(thing));
 }
 
-/* Bytes behind the key for what the entry owns. */
+/* Bytes behind the key for what the entry owns: the NUL that makes the end of the key its name, then the rest. */
 static size_t
 room_for(const struct config_identity *from)
 {
-	size_t room = strlen(from->name) + 1 + strlen(from->configuration_set) + 1;
+	size_t room = 1 + strlen(from->configuration_set) + 1;
 
 	for (size_t i = 0; i < from->sender_count; i++)
 		room += sizeof(char *) + strlen(from->senders[i]) + 1;
-	return room + sizeof(char *); /* for their alignment */
+	if (from->sender_count > 0)
+		room += _Alignof(char *) - 1;
+	return room;
 }
 
 static char *
@@ -102,19 +104,30 @@ copy_string(char **to, const char *from)
 }
 
 static void
-own_strings(struct entry *entry, const struct config_identity *from)
+own_senders(struct entry *entry, char **to, const struct config_identity *from)
 {
-	uintptr_t free_at = (uintptr_t)(entry->key + entry->owned.key_len);
+	uintptr_t free_at = (uintptr_t)*to;
 	char **senders =
 	    (char **)((free_at + _Alignof(char *) - 1) / _Alignof(char *) * _Alignof(char *));
-	char *to = (char *)(senders + from->sender_count);
 
+	*to = (char *)(senders + from->sender_count);
 	for (size_t i = 0; i < from->sender_count; i++)
-		senders[i] = copy_string(&to, from->senders[i]);
+		senders[i] = copy_string(to, from->senders[i]);
 	entry->identity.senders = senders;
-	entry->identity.name = copy_string(&to, from->name);
-	entry->identity.configuration_set = copy_string(&to, from->configuration_set);
+}
+
+static void
+own_strings(struct entry *entry, const struct config_identity *from)
+{
+	char *to = entry->key + entry->owned.key_len;
+
+	*to++ = '\0';
 	entry->identity.account = entry->key; /* which begins with it, and a NUL */
+	entry->identity.name = entry->key + strlen(entry->key) + 1; /* and ends with that */
+	entry->identity.configuration_set = copy_string(&to, from->configuration_set);
+	entry->identity.senders = NULL;
+	if (from->sender_count > 0)
+		own_senders(entry, &to, from);
 	/* Keys of the store are not in files. */
 	entry->identity.dkim_selector = entry->identity.dkim_key = entry->identity.dkim_domain = "";
 }

@@ -5,8 +5,13 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "util/crypto.h"
+
+enum {
+	LARGE_PAGE = 2 * 1024 * 1024
+};
 
 static uint64_t seed[2];
 static pthread_once_t seed_once = PTHREAD_ONCE_INIT;
@@ -98,17 +103,31 @@ map_get(const struct map *map, struct span key)
 	return map->len > 0 ? map_find(map, key, hash_bytes(key))->value : NULL;
 }
 
+/* Of a large table every look is at another page: with small ones most of the time goes to the tables of pages, and to
+ * faults while it is filled. The kernel may say no. */
+static void
+prefer_large_pages(void *p, size_t size)
+{
+	uintptr_t begin = ((uintptr_t)p + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+	uintptr_t end = ((uintptr_t)p + size) / LARGE_PAGE * LARGE_PAGE;
+
+	if (begin < end)
+		(void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+}
+
 static enum rc
 map_resize(struct map *map)
 {
 	struct map bigger = MAP_EMPTY;
 
+	/* At most half full: that is twice as large, or no larger when a good part had been deleted. */
 	bigger.cap = 16;
-	while (bigger.cap < map->len * 3)
+	while (bigger.cap < map->len * 2)
 		bigger.cap *= 2;
 	bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
 	if (bigger.slots == NULL)
 		return RC_LATER;
+	prefer_large_pages(bigger.slots, bigger.cap * sizeof *bigger.slots);
 	MAP_FOREACH (slot, map) {
 		*map_find(&bigger, slot->key, slot->hash) = *slot;
 		bigger.len++;

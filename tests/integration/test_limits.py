@@ -1,10 +1,14 @@
-"""Sending rate and daily quota of an account, under a hundred sessions at once and over restarts."""
+"""Sending rate and daily quota of an account, under two hundred sessions at once and over restarts."""
 
+import bisect
+import smtplib
 import threading
 import time
 
-from lib.clients import connect, submit, text_mail
-from lib.daemon import account
+import pytest
+from lib.clients import connect, insecure_context, message_id, submit, text_mail
+from lib.daemon import account, smtp_password
+from lib.timed_sink import TimedSink
 from lib.wait import until
 
 RATE = "Throttling failure: Maximum sending rate exceeded."
@@ -146,3 +150,129 @@ def test_large_messages_are_paced(daemon, sink):
         assert submit(client, large) == (454, RATE)
         assert submit(client, text_mail())[0] == 250
     sink.wait(3)
+
+
+CLIENTS = 200
+OTHER_KEY, OTHER_SECRET = "AKIAIOSFODNN7OTHER00", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYOTHERKEY00"
+CLOCK_S = 0.1  # an id has the time from a moment before the bucket is asked
+
+
+@pytest.fixture
+def pressed(daemon):
+    """Two accounts; start(**limits of the first) gives the sink of all mail, which has a label for each account."""
+    sink = TimedSink()
+    ports = {name: sink.listen(name) for name in ("web", "other")}
+
+    def start(**limits):
+        daemon.config["smtp"] = {"max_connections_per_address": 2 * CLIENTS, "max_handshakes": 2 * CLIENTS}
+        daemon.config["accounts"] = [
+            account(**limits),
+            {"name": "other", "credentials": [{"id": OTHER_KEY, "secret": OTHER_SECRET}],
+             "send_rate": limits["send_rate"], "send_burst": limits["send_burst"]},
+        ]  # fmt: skip
+        daemon.config["identities"].append({"name": "example.org", "account": "other"})
+        daemon.config["routes"] = [
+            {"name": name, "destination": f"{name}.test", "host": "127.0.0.1", "port": port, "allow_private": True}
+            for name, port in ports.items()
+        ]
+        daemon.start()
+        return sink
+
+    yield start
+    if daemon.alive():
+        daemon.stop()
+    sink.close()
+
+
+def connect_other(daemon):
+    client = smtplib.SMTP("127.0.0.1", daemon.port(), timeout=60)
+    client.starttls(context=insecure_context())
+    client.login(OTHER_KEY, smtp_password(OTHER_SECRET))
+    return client
+
+
+class Pressure:
+    """Clients in step: every `interval_s` all of them submit at once, `rounds` times."""
+
+    def __init__(self, clients, rounds, interval_s, sender, to, recipients=1):
+        self.clients, self.rounds, self.interval_s = clients, rounds, interval_s
+        self.content = text_mail(sender=sender, X_Seq="1")
+        self.sender, self.to = sender, [f"r{i}@{to}" for i in range(recipients)]
+        self.replies, self.failures = [], []
+        self.threads = [threading.Thread(target=self._work, args=(c,)) for c in clients]
+
+    def begin(self, at):
+        self.at = at
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def _work(self, client):
+        try:
+            for i in range(self.rounds):
+                time.sleep(max(self.at + i * self.interval_s - time.monotonic(), 0))
+                self.replies.append(submit(client, self.content, sender=self.sender, recipients=self.to))
+            client.quit()
+        except Exception as e:  # told to the test by end()
+            self.failures.append(e)
+
+    def end(self):
+        for thread in self.threads:
+            thread.join()
+        assert not self.failures, self.failures[0]
+        assert len(self.replies) == self.rounds * len(self.clients)
+        return self
+
+    def refusals(self):
+        return {reply for reply in self.replies if reply[0] != 250}
+
+    def accepted_s(self):
+        """When the account was charged, in order: the daemon's own clock, which is in the id."""
+        ids = (message_id(text) for code, text in self.replies if code == 250)
+        return sorted((int(i[:16], 16) & 0xFFFFFFFFFFFF) / 1000 for i in ids)
+
+
+def press(daemon, rate, rounds):
+    """Twice the rate from CLIENTS clients of one account, two fifths of the rate from ten of the other."""
+    interval_s = CLIENTS / (2 * rate)
+    web = Pressure([connect(daemon) for _ in range(CLIENTS)], rounds, interval_s, "jo@example.com", "web.test")
+    other = Pressure([connect_other(daemon) for _ in range(10)], int(rounds * interval_s), 1, "jo@example.org",
+                     "other.test", recipients=rate // 25)  # fmt: skip
+    at = time.monotonic() + 0.2
+    other.begin(at)
+    web.begin(at).end()
+    other.end()
+    return web, other
+
+
+def most_in(times, window_s):
+    """The most of any window, which begins with one of them."""
+    return max(bisect.bisect_right(times, t + window_s) - i for i, t in enumerate(times))
+
+
+def test_twice_the_rate_from_200_clients(daemon, pressed):
+    """No second has more than the rate and the burst, the day no more than the quota, and nobody else notices."""
+    rate, burst, quota = 100, 150, 550
+    pressed(send_rate=float(rate), send_burst=float(burst), quota_24h=quota)
+    web, other = press(daemon, rate, rounds=8)
+    accepted = web.accepted_s()
+    assert most_in(accepted, 1) <= burst + rate * (1 + CLOCK_S)
+    assert most_in(accepted, 3) <= burst + rate * (3 + CLOCK_S)
+    assert len(accepted) == quota, "all of it, since twice the rate would be three times as much"
+    assert web.refusals() == {(454, RATE), (454, QUOTA)}
+    assert other.refusals() == set()
+
+
+def test_smoothed_from_200_clients(daemon, pressed):
+    """Twice the rate is taken whole and leaves at the rate; nobody else waits."""
+    rate, burst, rounds = 100, 150, 4
+    sink = pressed(send_rate=float(rate), send_burst=float(burst), over_limit="smooth")
+    web, other = press(daemon, rate, rounds)
+    assert web.refusals() == set() and other.refusals() == set()
+    until(lambda: len(sink.of("web")) >= CLIENTS * rounds, 120, lambda: f"{len(sink.of('web'))} came")
+    left_s = [taken.time_ns / 1e9 for taken in sink.of("web")]
+    # A late delivery is the machine's affair; an early one is more than the rate. The clocks of the two are one.
+    for i, t in enumerate(left_s):
+        assert i + 1 <= burst + rate * (t - web.at + CLOCK_S), f"{i + 1} after {t - web.at:.2f} s"
+    assert len(left_s) == CLIENTS * rounds, "some came twice"
+    assert max(taken.time_ns for taken in sink.of("other")) / 1e9 < left_s[-1]

@@ -154,6 +154,39 @@ test_signer(void **state)
 	assert_string_equal(found->dkim_key, "/k1");
 }
 
+/* What the store has is copied, whatever becomes of what it was made from. */
+static void
+test_stored(void **state)
+{
+	char name[] = "Lee@Stored.Example", account[] = "b", set[] = "news", sender[] = "ab";
+	char *senders[] = { sender, sender };
+	struct config_identity from = {
+		.name = name, .account = account, .configuration_set = set, .verified = true
+	};
+	const struct identity *found;
+
+	(void)state;
+	for (size_t count = 0; count <= ARRAY_LEN(senders); count++) {
+		from.senders = senders;
+		from.sender_count = count;
+		assert_rc(identities_put(identities, &from, NULL), RC_OK);
+		memset(name, '-', sizeof name - 1);
+		memset(set, '-', sizeof set - 1);
+		memset(sender, '-', sizeof sender - 1);
+		FOR("b", "Lee@stored.example", "Lee@stored.example");
+		found = identity_find(identities, "b", "Lee@stored.example");
+		assert_string_equal(found->configuration_set, "news");
+		assert_int_equal(found->sender_count, count);
+		assert_int_equal(identity_admits(found, "ab"), count > 0);
+		assert_string_equal(found->dkim_key, "");
+		memcpy(name, "Lee@Stored.Example", sizeof name);
+		memcpy(set, "news", sizeof set);
+		memcpy(sender, "ab", sizeof sender);
+	}
+	identities_remove(identities, "b", name);
+	FOR("b", "Lee@stored.example", "");
+}
+
 static int
 set_up(void **state)
 {
@@ -193,6 +226,7 @@ main(void)
 		cmocka_unit_test(test_idn),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_signer),
+		cmocka_unit_test(test_stored),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
