@@ -33,9 +33,8 @@ enum {
 	SANDBOX_RATE = 1,
 	SANDBOX_QUOTA = 200,
 	SMOOTH_MAX_MS = 3600 * 1000, /* above the rate by more than an hour's worth is too much */
-	PACE_MAX_MS =
-	    5 * 60 *
-	    1000, /* half of what a client waits after the text (RFC 5321 section 4.5.3.2.6) */
+	/* Half of what a client waits after the text (RFC 5321 section 4.5.3.2.6). */
+	PACE_MAX_MS = 5 * 60 * 1000,
 	REWRITE_BYTES = 8 * 1024 * 1024 /* beside twice of what it had when it was written anew */
 };
 

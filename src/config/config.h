@@ -65,8 +65,8 @@ struct config_listener {
 	int64_t port;
 	enum config_tls_mode tls;
 	bool auth_without_tls; /* AUTH in clear text: only on loopback addresses (checked) */
-	char **
-	    proxies; /* networks of load balancers; not empty: only they may connect, with a PROXY header */
+	char *
+	    *proxies; /* networks; when there are any, only they may connect, with a PROXY header */
 	size_t proxy_count;
 };
 

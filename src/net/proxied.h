@@ -21,8 +21,8 @@ struct proxied_ops {
 
 /* NULL: out of memory. */
 struct proxied *proxied_new(struct loop *loop, const struct proxied_ops *ops);
-void proxied_free(
-    struct proxied *proxied); /* closes those that wait, without a callback; NULL is fine */
+/* Closes those that wait, without a callback. NULL is fine. */
+void proxied_free(struct proxied *proxied);
 
 /* Takes the descriptor, also on failure (closed then; no callback). `arg` goes to the callbacks. */
 MUST_CHECK enum rc proxied_add(struct proxied *proxied, int fd, int64_t timeout_ms, void *arg);

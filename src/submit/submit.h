@@ -2,9 +2,9 @@
  *
  * A submission is filled by the door, on whatever loop it lives; submit_start takes it through the checks on the core
  * loop, the signature on a worker and the commit to the spool, and gives it back to the door's loop with the verdict.
- * Order of checks, first failure wins, nothing is counted or kept on refusal: size, content (bare CR or LF), header
- * syntax and duplicates, recipient count, rate of large texts, account may send, configuration set, tags, identities, rate, quota, disk.
- * doc/ARCHITECTURE.md has the path. */
+ * Order of checks, first failure wins, nothing is counted (but the bytes of large texts, which came) or kept on refusal:
+ * size, content (bare CR or LF), header syntax and duplicates, recipient count, rate of large texts, account may send,
+ * configuration set, tags, identities, disk, quota, rate. doc/ARCHITECTURE.md has the path. */
 #ifndef SUBMIT_SUBMIT_H
 #define SUBMIT_SUBMIT_H
 
@@ -36,8 +36,8 @@ MUST_CHECK enum rc submit_new(
     const struct submit_options *options, struct submit **out, struct why *why);
 void submit_free(struct submit *submit);	    /* when submit_pending is 0 */
 size_t submit_pending(const struct submit *submit); /* core loop only */
-/* The daemon stops: what waits for a filter's answer, or for its turn among large texts, is refused for the time being, and so is what comes after it. The
- * results come from the loop. Core loop only; NULL is fine. */
+/* The daemon stops: what waits for a filter's answer, or for its turn among large texts, is refused for the time being,
+ * and so is what comes after it. The results come from the loop. Core loop only; NULL is fine. */
 void submit_cut(struct submit *submit);
 
 /* Core loop: use these from now on. Takes its own references. */

@@ -156,6 +156,7 @@ def make_certificate(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def certificate(make_certificate):
+    """One of them."""
     return make_certificate()
 
 

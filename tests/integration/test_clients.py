@@ -2,10 +2,12 @@
 user when it is refused."""
 
 import os
+import re
+import subprocess
 import types
 
 import pytest
-from lib.daemon import ACCESS_KEY, Daemon, account, smtp_password
+from lib.daemon import ACCESS_KEY, BUILD, Daemon, account, smtp_password
 from lib.dkim_judges import dkimpy_verdicts, public_key_record
 from lib.dns import NameServer
 from lib.postfix import open_up
@@ -40,6 +42,7 @@ def relay(tmp_path_factory, certificate, trust, dkim_key):
     sink = Sink()
     ns = NameServer(str(folder), {"example.com": "sel._domainkey TXT " + public_key_record(dkim_key)})
     daemon = Daemon(str(folder))
+    daemon.config["hostname"] = "localhost"  # the name that "--for" prints, and that the certificate is for
     daemon.config.update(
         tls={"certificates": [{"name": "default", "certificate": certificate, "key": certificate}]},
         accounts=[account()],
@@ -128,6 +131,40 @@ def test_wrong_password(relay, make_post, folder, client):
     assert not taken, words
     assert "535" in words and "Authentication Credentials Invalid" in words, words
     assert not arrived(relay, post)
+
+
+# What "--for" takes, and the client here that reads such lines. Laravel hands them to Symfony Mailer.
+SNIPPETS = {
+    "django": "django",
+    "laravel": "symfony",
+    "msmtp": "msmtp",
+    "nodemailer": "nodemailer",
+    "php": "phpmailer",
+    "rails": "actionmailer",
+}
+
+
+def postrider(daemon, *words):
+    command = [os.path.join(BUILD, "src/cli/postrider"), "--socket", daemon.config["control"]["socket"], *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_printed_settings(relay, make_post, folder, name):
+    """What "account add --for" prints is pasted as it is, but for the port."""
+    client = next(c for c in CLIENTS if c.name == SNIPPETS[name])
+    need(client)
+    printed = postrider(relay.daemon, "account", "add", f"for-{name}", "production=true", "--for", name)
+    postrider(relay.daemon, "identity", "add", f"for-{name}", "example.com", "verified=true")
+    assert printed.count("587") == 1, printed
+    snippet = printed.replace("587", str(relay.daemon.port()))
+    # Nothing else tells the client where to go, and as whom.
+    post = make_post(snippet=snippet, host="", port=0, user="", password="")
+    taken, words = client.send(post, folder)
+    assert taken, words
+    assert_same(wait_for(relay, post), post)
+    (login,) = re.findall(r"AKIA[0-9A-Z]{16}", printed)
+    assert f"sasl_username={login}" in relay.daemon.log()
 
 
 @pytest.mark.parametrize("client", EACH)

@@ -192,7 +192,8 @@ def connect_other(daemon):
 
 
 class Pressure:
-    """Clients in step: every `interval_s` all of them submit at once, `rounds` times."""
+    """Clients in step: every `interval_s` all of them submit at once, `rounds` times. Those times are the load itself:
+    what is offered, not what is waited for."""
 
     def __init__(self, clients, rounds, interval_s, sender, to, recipients=1):
         self.clients, self.rounds, self.interval_s = clients, rounds, interval_s
