@@ -638,6 +638,7 @@ begin_stop(struct app *app)
 		smtp_server_stop(app->smtp, on_sessions_over, app);
 	else
 		app->sessions_over = true;
+	submit_stop(app->submit);
 	queue_stop(app->queue, on_queue_idle, app);
 }
 

@@ -17,7 +17,7 @@ struct submit {
 	struct filters *filters;
 	struct list paced; /* submissions that wait */
 	size_t pending;
-	bool cut;
+	bool stopping, cut;
 };
 
 /* check.c: what the content itself says; no shared state, on home's loop. Fills submission->header. */
@@ -34,9 +34,9 @@ MUST_CHECK enum rc content_check_names(
 void content_ask(struct submission *s, void (*done)(struct submission *s, enum rc rc));
 
 /* pace.c: on the core. A large text waits for its turn; then `done`, perhaps from inside the call: RC_OK, or what it is
- * refused for. What waits is refused by pace_cut. */
+ * refused for. What waits is refused by pace_stop. */
 void pace(struct submission *s, void (*done)(struct submission *s, enum rc rc));
-void pace_cut(struct submit *submit);
+void pace_stop(struct submit *submit);
 
 /* policy.c: on the core. Fills submission->ses, charge; *set and *identity are the ones in force (set may be NULL). */
 MUST_CHECK enum rc policy_apply(struct submit *submit, struct submission *s,

@@ -36,7 +36,7 @@ pace(struct submission *s, void (*done)(struct submission *s, enum rc rc))
 	if (wait_ms < 0)
 		done(s, why_set(&s->why, RC_LATER, 454,
 			    "Throttling failure: Maximum sending rate exceeded."));
-	else if (wait_ms > 0 && submit->cut)
+	else if (wait_ms > 0 && submit->stopping)
 		done(s, RC_LATER);
 	else if (wait_ms > 0) {
 		s->paced_done = done;
@@ -49,7 +49,7 @@ pace(struct submission *s, void (*done)(struct submission *s, enum rc rc))
 }
 
 void
-pace_cut(struct submit *submit)
+pace_stop(struct submit *submit)
 {
 	LIST_FOREACH_SAFE (node, &submit->paced) {
 		struct submission *s = container_of(node, struct submission, paced);

@@ -461,13 +461,21 @@ submit_pending(const struct submit *submit)
 }
 
 void
+submit_stop(struct submit *submit)
+{
+	if (submit == NULL)
+		return;
+	submit->stopping = true;
+	pace_stop(submit);
+}
+
+void
 submit_cut(struct submit *submit)
 {
 	if (submit == NULL)
 		return;
 	submit->cut = true;
 	filters_cut(submit->filters);
-	pace_cut(submit);
 }
 
 void

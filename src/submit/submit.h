@@ -36,8 +36,11 @@ MUST_CHECK enum rc submit_new(
     const struct submit_options *options, struct submit **out, struct why *why);
 void submit_free(struct submit *submit);	    /* when submit_pending is 0 */
 size_t submit_pending(const struct submit *submit); /* core loop only */
-/* The daemon stops: what waits for a filter's answer, or for its turn among large texts, is refused for the time being,
- * and so is what comes after it. The results come from the loop. Core loop only; NULL is fine. */
+/* The daemon stops: no large text waits for its turn any more, those that do are refused for the time being. What is
+ * under way goes on. Core loop only; NULL is fine. */
+void submit_stop(struct submit *submit);
+/* And not for ever: what waits for a filter's answer is refused for the time being, and so is what comes after it. The
+ * results come from the loop. Core loop only; NULL is fine. */
 void submit_cut(struct submit *submit);
 
 /* Core loop: use these from now on. Takes its own references. */

@@ -1,6 +1,7 @@
 """Sending rate and daily quota of an account, under two hundred sessions at once and over restarts."""
 
 import bisect
+import os
 import smtplib
 import threading
 import time
@@ -12,6 +13,7 @@ from lib.timed_sink import TimedSink
 from lib.wait import until
 
 RATE = "Throttling failure: Maximum sending rate exceeded."
+LARGE = ("x" * 76 + "\r\n") * (11 * 1024 * 1024 // 78)
 QUOTA = "Throttling failure: Daily message quota exceeded."
 
 
@@ -134,8 +136,7 @@ def test_large_messages_are_paced(daemon, sink):
     daemon.route_all_to(sink.port)
     daemon.config["smtp"] = {"large_rate": "8M"}
     daemon.start()
-    line = "x" * 76 + "\r\n"
-    large = text_mail(body=line * (11 * 1024 * 1024 // len(line)))
+    large = text_mail(body=LARGE)
     with connect(daemon) as client:
         begin = time.monotonic()
         assert submit(client, large)[0] == 250  # takes what a second allows, and more
@@ -150,6 +151,32 @@ def test_large_messages_are_paced(daemon, sink):
         assert submit(client, large) == (454, RATE)
         assert submit(client, text_mail())[0] == 250
     sink.wait(3)
+
+
+def test_stop_with_a_paced_message(daemon, sink):
+    """One that waits for its turn when the daemon stops is refused for the time being, at once."""
+    daemon.route_all_to(sink.port)
+    daemon.config["smtp"] = {"large_rate": "64K"}
+    daemon.start()
+    large = text_mail(body=LARGE)
+    replies = []
+    client = connect(daemon)
+    assert submit(client, large)[0] == 250
+    sink.wait(1)
+    waits = threading.Thread(target=lambda: replies.append(submit(client, large)))
+    waits.start()
+    folder = os.path.join(daemon.folder, "spool", "large")
+    # The second is there whole, and the first is gone.
+    until(
+        lambda: [os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder)] == [len(large)],
+        60,
+        lambda: f"{os.listdir(folder)}:\n{daemon.log()[-2000:]}",
+    )
+    daemon.stop()
+    waits.join()
+    client.close()
+    assert replies == [(451, "Temporary service failure")]
+    assert "did not end in time" not in daemon.log()
 
 
 CLIENTS = 200
