@@ -79,8 +79,8 @@ add_queue(const json_t *queue, struct buf *out)
 	char oldest[FORMAT_MAX];
 
 	format_time(number(queue, "oldest_arrival_time"), oldest);
-	buf_addf(out, "queue      %lld messages at %lld sites, the oldest of %s\n",
-	    number(queue, "messages"), number(queue, "sites"), oldest);
+	buf_addf(out, "queue      %lld messages for %lld destinations, the oldest of %s\n",
+	    number(queue, "messages"), number(queue, "destinations"), oldest);
 	buf_addf(out,
 	    "           %lld ready, %lld in an attempt, %lld deferred; %lld connections\n",
 	    number(queue, "ready"), number(queue, "active"), number(queue, "deferred"),

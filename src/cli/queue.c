@@ -57,7 +57,7 @@ add_row(const json_t *row, bool colours, struct buf *out)
 	    strcmp(state, "deferred") == 0 ? PAINT_WAIT : PAINT_GOOD, state, 8, colours, out);
 	buf_addf(out, "  %-19s  %5s  %4lld  %5lld  %-19s  %-24s  ", arrived, size,
 	    number(row, "open_count"), number(row, "attempts"),
-	    number(row, "next_attempt") == 0 ? "now" : due, text(row, "site"));
+	    number(row, "next_attempt") == 0 ? "now" : due, text(row, "destination"));
 	format_safe(text(row, "reason"), out);
 	buf_add_char(out, '\n');
 }
@@ -94,7 +94,7 @@ on_row(void *arg, struct span line)
 int
 cmd_queue_ls(const struct args *args)
 {
-	static const char *const filters[] = { "state", "site", "limit" };
+	static const char *const filters[] = { "state", "destination", "limit" };
 	struct listing listing = { wants_json(args), format_colours(), 0, EX_OK };
 	struct buf target = target_of(NULL, "");
 	struct request request = {
@@ -299,9 +299,9 @@ show_each(const struct args *args)
 	return EX_OK;
 }
 
-/* The listing of what a retry of everything, or of a site, would make due. */
+/* The listing of what a retry of everything, or of a destination, would make due. */
 static int
-show_deferred(const struct args *args, const char *site)
+show_deferred(const struct args *args, const char *destination)
 {
 	struct listing listing = { wants_json(args), format_colours(), 0, EX_OK };
 	struct buf target = target_of(NULL, "");
@@ -311,19 +311,19 @@ show_deferred(const struct args *args, const char *site)
 	int status;
 
 	target_add(&target, "state", "deferred");
-	if (site != NULL)
-		target_add(&target, "site", site);
+	if (destination != NULL)
+		target_add(&target, "destination", destination);
 	status = client_call(args, &request, NULL);
 	return listing.status != EX_OK ? listing.status : status;
 }
 
 static int
-dry_run(const struct args *args, const char *site)
+dry_run(const struct args *args, const char *destination)
 {
 	int status = EX_OK;
 
 	if (args->word_count == 0)
-		return show_deferred(args, site);
+		return show_deferred(args, destination);
 	if (!wants_json(args))
 		return show_each(args);
 	for (size_t i = 0; i < args->word_count && status == EX_OK; i++) {
@@ -338,22 +338,22 @@ dry_run(const struct args *args, const char *site)
 int
 cmd_queue_retry(const struct args *args)
 {
-	const char *site = args_get(args, "site");
+	const char *destination = args_get(args, "destination");
 	bool all = args_get(args, "all") != NULL;
 	long long sum = 0;
 	int status;
 
-	if ((int)all + (int)(site != NULL) + (int)(args->word_count > 0) != 1)
-		return cli_fail(EX_USAGE, "name messages, or --all, or --site SITE");
+	if ((int)all + (int)(destination != NULL) + (int)(args->word_count > 0) != 1)
+		return cli_fail(EX_USAGE, "name messages, or --all, or --destination DEST");
 	if (args_get(args, "dry-run") != NULL)
-		return dry_run(args, site);
+		return dry_run(args, destination);
 	if (args->word_count > 0) {
 		status = change_each(args, "POST", "/retry", "retried", &sum);
 	} else {
 		struct buf target = target_of(NULL, "/retry");
 
-		if (site != NULL)
-			target_add(&target, "site", site);
+		if (destination != NULL)
+			target_add(&target, "destination", destination);
 		status = change(args, "POST", &target, "retried", &sum);
 	}
 	return print_sum(args, status, "retried", "will be tried now", sum);

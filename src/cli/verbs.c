@@ -13,7 +13,7 @@ static const struct option no_options[] = { OPTIONS_END };
 
 static const struct option queue_ls_options[] = {
 	{ "state", '\0', "STATE", false, false, "only messages that are active, deferred or held" },
-	{ "site", '\0', "SITE", false, false, "only messages that wait for this site" },
+	{ "destination", '\0', "DEST", false, false, "only messages that wait for this destination" },
 	{ "limit", 'n', "N", false, false, "at most so many" },
 	OPTIONS_END,
 };
@@ -31,7 +31,7 @@ static const struct option queue_show_options[] = {
 static const struct option queue_retry_options[] = {
 	DRY_RUN,
 	{ "all", '\0', NULL, false, false, "everything that is deferred" },
-	{ "site", '\0', "SITE", false, false, "everything that waits for this site" },
+	{ "destination", '\0', "DEST", false, false, "everything that waits for this destination" },
 	OPTIONS_END,
 };
 

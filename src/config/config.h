@@ -219,7 +219,9 @@ struct config {
 		int64_t retry_min_ms; /* distance of the first retry */
 		int64_t retry_max_ms;
 		int64_t max_connections; /* outbound, in all */
-		int64_t max_connections_per_destination;
+		int64_t min_connections_per_site, max_connections_per_site; /* learned between */
+		int64_t retry_share; /* percent of a site's connections, while both wait */
+		bool fair;	     /* accounts take turns */
 		int64_t messages_per_connection;
 		int64_t idle_ms; /* a connection waits that long for the next message */
 		int64_t connect_ms, command_ms, data_ms, final_ms, attempt_ms; /* deadlines */

@@ -174,6 +174,7 @@ finish(struct channel *channel)
 		channel->mails >=
 		    (uint64_t)channel->policy->config->delivery.messages_per_connection))
 		drop_connection(channel, channel->client.state >= CLIENT_READY);
+	attempt->report.kept = channel->conn != NULL;
 	attempt->msg.run = run_done;
 	loop_post(channel->policy->core, &attempt->msg);
 }

@@ -36,6 +36,7 @@ struct attempt_report {
 	unsigned port;
 	char tls_version[16], tls_cipher[64];
 	bool reused;  /* an open connection served it */
+	bool kept;    /* the connection is there for the next one */
 	bool unknown; /* the connection was lost after the end of data: it may have arrived */
 	int64_t setup_us, transmit_us; /* connection and greeting; mail */
 };

@@ -21,7 +21,7 @@ struct walk {
 	bool posted;	   /* msg is in the loop: the walk must stay */
 	struct call *call; /* NULL: the peer has gone */
 	struct queue_cursor *cursor;
-	char *state, *site; /* filters, or NULL */
+	char *state, *destination; /* filters, or NULL */
 	uint64_t left;	    /* rows until the limit, or messages retried */
 };
 
@@ -30,7 +30,7 @@ walk_free(struct walk *walk)
 {
 	queue_cursor_free(walk->cursor);
 	free(walk->state);
-	free(walk->site);
+	free(walk->destination);
 	free(walk);
 }
 
@@ -60,7 +60,7 @@ walk_new(struct call *call)
 	walk->call = call;
 	walk->cursor = queue_cursor_new(call_context(call)->queue);
 	if (walk->cursor == NULL || !copy_filter(call_query(call, "state"), &walk->state) ||
-	    !copy_filter(call_query(call, "site"), &walk->site)) {
+	    !copy_filter(call_query(call, "destination"), &walk->destination)) {
 		walk_free(walk);
 		return NULL;
 	}
@@ -71,7 +71,7 @@ static bool
 passes(const struct walk *walk, const struct queue_view *view)
 {
 	return (walk->state == NULL || span_eq(span_of(walk->state), span_of(view->state))) &&
-	       (walk->site == NULL || queue_is_at_site(view->message, span_of(walk->site)));
+	       (walk->destination == NULL || queue_is_for(view->message, span_of(walk->destination)));
 }
 
 /* ------------------------------------------------------------------ listing ------------------- */
@@ -86,8 +86,8 @@ row_json(const struct queue_view *view)
 	message_id_format(view->id, id);
 	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:o}", "queue_name",
 	    view->state, "queue_id", qid, "arrival_time", (json_int_t)(view->accepted_ms / 1000),
-	    "message_size", (json_int_t)view->size, "message_id", id, "site",
-	    json_text(span_of(view->site)), "recipient_count", (json_int_t)view->recipients,
+	    "message_size", (json_int_t)view->size, "message_id", id, "destination",
+	    json_text(span_of(view->destination)), "recipient_count", (json_int_t)view->recipients,
 	    "open_count", (json_int_t)view->open, "attempts", (json_int_t)view->attempts,
 	    "next_attempt", (json_int_t)(view->due_ms / 1000), "reason",
 	    json_text(span_of(view->reason)));
@@ -202,7 +202,7 @@ retry_slice(struct loop_msg *msg)
 {
 	struct walk *walk = container_of(msg, struct walk, msg);
 	struct call *call = walk->call;
-	struct span site = walk->site != NULL ? span_of(walk->site) : SPAN_EMPTY;
+	struct span destination = walk->destination != NULL ? span_of(walk->destination) : SPAN_EMPTY;
 	struct queue_view view;
 
 	walk->posted = false;
@@ -220,7 +220,7 @@ retry_slice(struct loop_msg *msg)
 				call_json(call, 200, json_pack("{s:I}", "retried", retried));
 			return;
 		}
-		if (queue_retry(view.message, site))
+		if (queue_retry(view.message, destination))
 			walk->left++;
 	}
 	post(walk);
@@ -229,12 +229,12 @@ retry_slice(struct loop_msg *msg)
 void
 on_queue_retry_all(struct call *call)
 {
-	const char *site = call_query(call, "site");
+	const char *destination = call_query(call, "destination");
 	struct walk *walk;
 
-	if (site != NULL &&
-	    site[0] == '\0') { /* a script's empty variable does not mean everything */
-		call_error(call, 400, "BadRequest", "site must not be empty.");
+	if (destination != NULL &&
+	    destination[0] == '\0') { /* a script's empty variable does not mean everything */
+		call_error(call, 400, "BadRequest", "destination must not be empty.");
 		return;
 	}
 	walk = walk_new(call);

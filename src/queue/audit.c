@@ -17,13 +17,36 @@ wrong(const struct queue_message *m, const char *text, struct why *why)
 	return why_set(why, RC_BUG, 0, "message %" PRIu64 ": %s", m->entry.sequence, text);
 }
 
+/* Something will look at the ready item: an attempt that ends, an answer, a timer. */
+static bool
+will_begin(const struct queue_item *item)
+{
+	const struct destination *d = item_destination(item);
+	const struct fair_turn *turn = item->stream->fair.turn;
+	const struct lane *lane;
+
+	if (!list_is_empty(&d->later))
+		return true;
+	if (turn == NULL)
+		return d->lookup != NULL || timer_is_set(&d->retry);
+	if (turn->is_blocked)
+		return !list_is_empty(&turn->account->node);
+	lane = container_of(turn->lane, struct lane, fair);
+	LIST_FOREACH (node, &lane->site->paths) {
+		const struct path *path = container_of(node, struct path, node);
+
+		if (path->active > 0 || timer_is_set(&path->wait))
+			return true;
+	}
+	return false;
+}
+
 /* One state, and with it a time or an event that moves it on. */
 static enum rc
 audit_item(const struct queue_item *item, struct sums *sums, struct why *why)
 {
 	const struct queue_message *m = item_message(item);
-	const struct site *site = item->site;
-	const struct queue *queue = site->queue;
+	const struct queue *queue = item_destination(item)->queue;
 
 	if (item->open == 0)
 		return wrong(m, "an item without open recipients", why);
@@ -31,10 +54,8 @@ audit_item(const struct queue_item *item, struct sums *sums, struct why *why)
 	case ITEM_READY:
 		sums->ready++;
 		if (item->node.next->prev != &item->node)
-			return wrong(m, "a ready item that is not in its site's list", why);
-		if (queue->started && !queue->stopping && site->active == 0 &&
-		    !timer_is_set(&site->pause) && site->lookup == NULL &&
-		    list_is_empty(&site->starved) && list_is_empty(&site->later))
+			return wrong(m, "a ready item that is not in its stream's list", why);
+		if (queue->started && !queue->stopping && !will_begin(item))
 			return wrong(m, "a ready item that nothing will begin", why);
 		return RC_OK;
 	case ITEM_ACTIVE:
@@ -103,7 +124,7 @@ queue_audit(const struct queue *queue, struct why *why)
 	if (!list_is_empty(&queue->starved) && !queue->stopping &&
 	    queue->slots - queue->idle_count + queue->loading <
 		(size_t)queue->config->delivery.max_connections)
-		return why_set(why, RC_BUG, 0, "a site waits for a connection, and one is free");
+		return why_set(why, RC_BUG, 0, "an account waits for a connection, and one is free");
 	if (queue->deferred.count > 0 && !queue->stopping && !timer_is_set(&queue->deferred.timer))
 		return why_set(why, RC_BUG, 0, "deferred items that no timer will wake");
 	return RC_OK;

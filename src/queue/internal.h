@@ -6,6 +6,8 @@
 #include <stddef.h>
 
 #include "delivery/channel.h"
+#include "queue/fair.h"
+#include "queue/learn.h"
 #include "queue/queue.h"
 #include "queue/reason.h"
 #include "queue/state.h"
@@ -16,7 +18,7 @@
 enum item_state {
 	ITEM_OVER,   /* nothing is left of it: only the first of a message is kept so */
 	ITEM_NEW,    /* in no list yet */
-	ITEM_READY,  /* in site->ready */
+	ITEM_READY,  /* in its stream */
 	ITEM_ACTIVE, /* being loaded, or in an attempt */
 	ITEM_DEFERRED,
 	ITEM_HELD /* in no list: until an operator retries or drops its message */
@@ -26,17 +28,16 @@ enum {
 	ITEM_RECIPIENTS = 64
 };
 
-/* Recipients of a message at a site: those from `base` on, up to ITEM_RECIPIENTS of them. Queues are long: a message
+/* Recipients of a message for a destination: those from `base` on, up to ITEM_RECIPIENTS of them. Queues are long: a message
  * with one item is 128 bytes, so what is not needed in the same state has the same place. */
 struct queue_item {
-	struct site *site;
+	struct stream *stream;
 	struct queue_item *next; /* of the same message */
 	union {
-		/* ITEM_READY: in site->ready; ITEM_DEFERRED: in queue->deferred. */
+		/* ITEM_READY: in the stream; ITEM_DEFERRED: in queue->deferred. */
 		struct list node;
 		/* ITEM_NEW, in replay: when it is due by the wall clock, 0: at once. */
 		int64_t replay_ms;
-		unsigned work; /* ITEM_ACTIVE: of spool_work_begin */
 		struct {       /* ITEM_NEW, the first: whom to tell that the message is stored */
 			queue_callback *callback;
 			void *arg;
@@ -50,7 +51,7 @@ struct queue_item {
 	/* Monotonic, modulo 2^32. ITEM_NEW: not before, 0: at once; ITEM_READY, ITEM_ACTIVE: since when it waits for a
 	 * connection; ITEM_DEFERRED: until when. */
 	uint32_t at_ms;
-	uint32_t generation; /* of the configuration it was assigned its site under */
+	uint32_t generation; /* of the configuration it was assigned its stream under */
 	uint16_t attempts;
 	uint8_t state;
 	uint8_t base;
@@ -131,44 +132,115 @@ message_is_over(const struct queue_message *m)
 	     each != NULL; \
 	     each = each##_next, each##_next = each != NULL ? items_from(each->next) : NULL)
 
-enum site_kind {
-	SITE_REMOTE,
+enum destination_kind {
+	DESTINATION_REMOTE,
 	/* What becomes of a recipient is known, see known.c. */
-	SITE_SIMULATOR,
-	SITE_SUPPRESSED
+	DESTINATION_SIMULATOR,
+	DESTINATION_SUPPRESSED
 };
 
-/* Destinations that share a way of delivery: one domain, or all that go to one smarthost. */
-struct site {
+/* Where recipients are: a domain, or whatever goes to one smarthost. Knows its hosts, and by them its site. */
+struct destination {
 	struct queue *queue;
-	enum site_kind kind;
+	enum destination_kind kind;
 	char *key; /* the domain in lower case, "=ROUTE", or "!simulator" and "!suppressed" */
-	const struct config_route *route; /* in policy->config, or NULL: MX of the domain */
-	struct delivery_policy *policy;	  /* NULL: to be made from the present configuration */
-	struct list ready;		  /* items */
-	size_t items;			  /* that belong here, in whatever state */
-	size_t ready_count, active;
-	struct list idle; /* slots */
-	size_t slots;
+	const struct config_route *route; /* in queue->config, or NULL: MX of the domain */
+	bool has_route;			  /* `route` is that of the present configuration */
 	struct mx_result *hosts;
 	int64_t hosts_until_ms; /* monotonic: then they are looked up again */
 	struct mx_wait *lookup;
-	unsigned failures;   /* connections that failed in a row */
-	struct timer pause;  /* set: begin nothing before */
-	struct list starved; /* in queue->starved: waits for a connection of the total */
-	struct list later;   /* in queue->later: to be run from the loop */
+	struct timer retry; /* set: memory was out, everything is tried again then */
+	struct exchange *exchange; /* of the last hosts that were found; NULL: there are none */
+	struct list streams;
+	size_t items;	   /* of all streams, in whatever state */
+	struct list later; /* in queue->later: to be run from the loop */
+};
+
+/* What one flow has for one destination: its items there, in whatever state. */
+struct stream {
+	struct fair_stream fair;
+	struct { /* its bytes are the key in queue->streams */
+		struct destination *destination;
+		struct flow *flow;
+	} key;
+	struct list of_destination, of_flow;
+	size_t items;
+};
+
+/* The messages of an account that were sent with one configuration set. */
+struct flow {
+	struct queue *queue;
+	struct fair_account *account;
+	struct list streams;
+	bool is_bulk;
+	size_t key_len;
+	char key[]; /* account, NUL, set */
+};
+
+/* The hosts that mail of a destination goes to first, by their names: what fails and is paused together. */
+struct exchange {
+	struct site *site;
+	char *key; /* the names, in order, by commas; "=ROUTE" of a smarthost */
+	size_t destinations, active;
+	unsigned failures; /* connections that failed in a row */
+	struct timer pause; /* set: begin nothing before */
+	int64_t pause_until_ms; /* monotonic; while it is set */
+	struct outcome *last;	/* the last failure, owned, or NULL */
+};
+
+/* The hosts of one provider: what limits are kept for. */
+struct site {
+	struct queue *queue;
+	char *key;
+	bool is_local; /* no host is asked: the outcome is known, or is to be found out */
+	struct map exchanges;
+	struct list lanes, paths;
+};
+
+/* Where streams of one site compete for the source addresses of one pool. */
+struct lane {
+	struct fair_lane fair;
+	struct site *site;
+	struct list node; /* in site->lanes */
+};
+
+/* A site as seen from one source address. */
+struct path {
+	struct site *site;
+	struct list node; /* in site->paths */
+	struct list idle; /* slots */
+	size_t slots, active;
+	size_t open; /* slots that have a connection */
+	struct learned learned;
+	int64_t used_ms; /* monotonic: what was learned is kept for a while */
+	struct timer wait; /* set: no attempt begins that needs a new connection */
 };
 
 /* A channel and where it is kept. */
 struct slot {
 	struct channel *channel;
-	const struct delivery_policy *policy; /* the channel's; compared, not used */
-	struct site *site;
-	struct list node; /* in site->idle */
-	struct list lru;  /* in queue->idle_slots, or queue->busy_slots */
+	const struct delivery_policy *policy; /* the channel's, which has it as long as it is there */
+	struct path *path;
+	const struct exchange *exchange; /* of its last attempt; compared, not used */
+	struct list node;		 /* in path->idle */
+	struct list lru;		 /* in queue->idle_slots, or queue->busy_slots */
 	bool is_idle;
-	bool cut; /* the channel has been told to close in the middle of its attempt */
+	bool is_open; /* as far as the core knows, it has a connection */
+	bool cut;     /* the channel has been told to close in the middle of its attempt */
 	struct timer idle_timer;
+};
+
+/* An item that is active. */
+struct running {
+	struct queue_item *item;
+	struct lane *lane;
+	enum fair_kind kind;
+	struct path *path;
+	struct exchange *exchange; /* NULL: none was known */
+	struct slot *slot;	   /* NULL: not yet, or no connection is needed */
+	unsigned work;		   /* of spool_work_begin */
+	int64_t waited_us;
+	bool give_up; /* it is not tried: its time is over */
 };
 
 struct queue {
@@ -176,14 +248,17 @@ struct queue {
 	struct config *config;
 	struct tls_client *tls_client;
 	uint32_t generation; /* counts configurations */
-	struct map sites;
+	struct map destinations, streams, flows, accounts, sites;
+	struct map policies; /* struct delivery_policy, by route; of the present configuration */
 	struct map reasons;
 	struct slab messages;
 	struct list cursors;
 	struct list reports; /* on their way to the disk */
 	struct wheel deferred;
 	struct timer sweep_timer, later_timer;
-	struct list idle_slots, busy_slots, starved, later;
+	struct list idle_slots, busy_slots, later;
+	struct list starved; /* accounts that wait for a connection of the total */
+	struct site *local;
 	size_t slots, idle_count; /* of these */
 	size_t ready, active, message_count, held;
 	size_t loading; /* items whose message is being read */
@@ -199,7 +274,13 @@ struct queue {
 static inline struct queue *
 message_queue(const struct queue_message *m)
 {
-	return m->first.site->queue;
+	return m->first.stream->key.destination->queue;
+}
+
+static inline struct destination *
+item_destination(const struct queue_item *item)
+{
+	return item->stream->key.destination;
 }
 
 /* view.c: the queue is being freed: its cursors are at their end. */
@@ -225,14 +306,14 @@ int64_t item_wait_ms(const struct queue_item *item);
 void item_begin(struct queue_item *item);
 void item_hold(struct queue_item *item); /* not while it is active */
 void item_on_due(struct queue_item *item);
-/* The item was given its site under an older configuration: recipients whose route has changed become items of their
- * new sites. True: none is left, the item is over. */
+/* The item was given its stream under an older configuration: recipients whose route has changed become items of their
+ * new destinations. True: none is left, the item is over. */
 bool item_reroute(struct queue_item *item, const struct message *message);
 
 /* known.c */
-enum site_kind known_kind(
+enum destination_kind known_kind(
     const struct queue *queue, const struct message *message, const char *address);
-void known_outcome(const struct site *site, const char *address, struct outcome *out);
+void known_outcome(const struct destination *destination, const char *address, struct outcome *out);
 
 /* outcome.c */
 void queue_discard(struct queue_message *message); /* nothing is left to do: recorded, freed */
@@ -249,21 +330,67 @@ void item_put_back(
     struct queue_item *item, const char *reason); /* no fault of the message: soon again */
 void reports_free(struct queue *queue);		  /* those on their way: at the end */
 
-/* site.c */
-struct site *site_for(struct queue *queue, const struct message *message,
-    const char *address);				   /* of a recipient. NULL: out of memory */
-void site_add(struct site *site, struct queue_item *item); /* a ready item */
-void site_remove(struct site *site, struct queue_item *item); /* from ready */
-void site_run(struct site *site);
-/* The same when the callbacks under way have returned: from inside walks of messages or sites. */
-void site_run_later(struct site *site);
-void sites_run_later(void *queue); /* of later_timer */
+/* stream.c: which flow and destination an item is of, and items that become ready. */
+/* Of a recipient. NULL: out of memory. */
+struct stream *stream_for(
+    struct queue *queue, const struct message *message, const char *address);
+void stream_add(struct queue_item *item);    /* a ready one */
+void stream_remove(struct queue_item *item); /* it is not ready any more */
+/* An item of it may have become ready: it is begun, or what it needs is seen to. */
+void stream_run(struct stream *stream);
+void flows_refresh(struct queue *queue);
+void streams_sweep(struct queue *queue);
+void streams_free(struct queue *queue);
+
+/* destination.c: names and their hosts. */
+struct destination *destination_for(
+    struct queue *queue, const struct message *message, const char *address);
+/* Gives the stream its place where its items can begin; what it needs first is looked up. */
+void destination_place(struct stream *stream);
+/* The stream waits until the hosts are known. */
+void destination_await_hosts(struct stream *stream);
+bool destination_has_hosts(const struct destination *destination);
+/* They are asked for again before the next attempt. */
+void destination_drop_hosts(struct destination *destination);
+/* All that is ready for it, when the callbacks under way have returned: from inside walks of messages. */
+void destination_run_later(struct destination *destination);
+void destinations_run_later(void *queue); /* of later_timer */
+void destinations_reconfigure(struct queue *queue);
+void destinations_sweep(struct queue *queue);
+void destinations_stop_lookups(struct queue *queue);
+void destinations_free(struct queue *queue);
+
+/* site.c: sites, what they are told by, and their limits. */
+/* NULL: out of memory. */
+struct exchange *exchange_get(struct queue *queue, const struct destination *destination);
+/* Whether something may begin there now. */
+bool exchange_is_ready(const struct exchange *exchange);
+/* How long it is not worth trying. */
+int64_t exchange_wait_ms(const struct exchange *exchange);
+void exchange_judge(struct exchange *exchange, const struct attempt *attempt);
+void exchange_forgive(struct exchange *exchange); /* an operator says that it is well; NULL is fine */
+struct lane *lane_get(struct site *site); /* NULL: out of memory */
+/* A path that may have another attempt, and how many it may have in all; NULL: none, and something will run the site
+ * when that changes. */
+struct path *lane_path(struct lane *lane, size_t *limit);
+void path_judge(struct path *path, struct slot *slot, const struct attempt *attempt);
+enum rc sites_open(struct queue *queue); /* queue->local */
 void sites_reconfigure(struct queue *queue);
 void sites_sweep(struct queue *queue);
 void sites_free(struct queue *queue);
-void sites_close_channels(struct queue *queue);
-void sites_stop_lookups(struct queue *queue);
-void sites_cut(struct queue *queue);
+
+/* slot.c: connections, kept and shared. */
+bool slots_are_free(const struct queue *queue); /* of the total */
+/* A slot for an attempt of the item: an idle one of its path, a new one, or one taken from another path. */
+struct slot *slot_take(struct running *running);
+void slot_give_back(struct slot *slot); /* closed, when it has no connection or is of an older configuration */
+void slots_close_idle(struct queue *queue);
+void slots_cut(struct queue *queue);
+
+/* attempt.c: items begin, and end. */
+void lane_run(struct lane *lane);
+void site_run(struct site *site); /* all its lanes */
+void queue_wake_starved(struct queue *queue);
 void queue_check_idle(struct queue *queue); /* after queue_stop: is nothing under way any more? */
 
 #endif

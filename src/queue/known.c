@@ -1,5 +1,5 @@
 /* queue/known.c - recipients of whom it is known without asking anybody what becomes of them: mailboxes of the simulator,
- * and those that their account has on its suppression list. Each kind is a site of its own, so that they go the way of all
+ * and those that their account has on its suppression list. Each kind is a destination of its own, so that they go the way of all
  * others, but for the network. */
 #include "config.h"
 
@@ -7,17 +7,17 @@
 
 #include "mail/simulator.h"
 
-enum site_kind
+enum destination_kind
 known_kind(const struct queue *queue, const struct message *message, const char *address)
 {
 	if (message->notice)
-		return SITE_REMOTE;
+		return DESTINATION_REMOTE;
 	if (simulator_is_address(span_of(queue->config->simulator_domain), span_of(address)))
-		return SITE_SIMULATOR;
+		return DESTINATION_SIMULATOR;
 	if (queue->options.is_suppressed != NULL &&
 	    queue->options.is_suppressed(queue->options.arg, message, address))
-		return SITE_SUPPRESSED;
-	return SITE_REMOTE;
+		return DESTINATION_SUPPRESSED;
+	return DESTINATION_REMOTE;
 }
 
 static const char on_account_list[] =
@@ -42,12 +42,12 @@ static const struct {
 };
 
 void
-known_outcome(const struct site *site, const char *address, struct outcome *out)
+known_outcome(const struct destination *destination, const char *address, struct outcome *out)
 {
 	enum simulated what = simulator_outcome(span_of(address));
 
 	out->kind = OUTCOME_NONE;
-	if (site->kind == SITE_SUPPRESSED)
+	if (destination->kind == DESTINATION_SUPPRESSED)
 		outcome_set(out, OUTCOME_FAILED, 550, "5.1.1", false, on_account_list);
 	else
 		outcome_set(out, simulated[what].kind, simulated[what].code, simulated[what].status,

@@ -1,7 +1,7 @@
 /* queue/message.c - messages and their items: made, waiting, over.
  *
- * Always true: an item that is not over has an open recipient, unless it is being changed; an item is in a site's ready
- * list, among the deferred ones, or in neither, as its state says; a message is over when all its items are. */
+ * Always true: an item that is not over has an open recipient, unless it is being changed; an item is among the
+ * ready ones of its stream, among the deferred ones, or in neither, as its state says; a message is over when all its items are. */
 #include "config.h"
 
 #include "queue/internal.h"
@@ -18,35 +18,35 @@ enum {
 /* ------------------------------------------------------------------ items --------------------- */
 
 static void
-item_assign(struct queue_item *item, struct site *site, size_t base)
+item_assign(struct queue_item *item, struct stream *stream, size_t base)
 {
-	item->site = site;
+	item->stream = stream;
 	item->open = 0;
-	item->generation = site->queue->generation;
+	item->generation = item_destination(item)->queue->generation;
 	item->attempts = 0;
 	item->state = ITEM_NEW;
 	item->replay_ms = 0;
 	item->at_ms = 0;
 	item->base = (uint8_t)base;
-	site->items++;
+	stream->items++;
 }
 
-/* The item of this message for the recipient at the site, made when there is none that can take it. */
+/* The item of this message for the recipient in the stream, made when there is none that can take it. */
 static struct queue_item *
-item_for(struct queue_message *m, struct site *site, size_t recipient)
+item_for(struct queue_message *m, struct stream *stream, size_t recipient)
 {
 	size_t base = recipient / ITEM_RECIPIENTS * ITEM_RECIPIENTS;
 	struct extra_item *extra;
 
-	if (site == NULL)
+	if (stream == NULL)
 		return NULL;
 	ITEMS_FOREACH (item, m)
-		if (item->site == site && item->base == base && item->state != ITEM_ACTIVE)
+		if (item->stream == stream && item->base == base && item->state != ITEM_ACTIVE)
 			return item;
 	if (m->first.state == ITEM_OVER) {
-		if (m->first.site != NULL)
-			m->first.site->items--;
-		item_assign(&m->first, site, base);
+		if (m->first.stream != NULL)
+			m->first.stream->items--;
+		item_assign(&m->first, stream, base);
 		return &m->first;
 	}
 	extra = calloc(1, sizeof *extra);
@@ -56,7 +56,7 @@ item_for(struct queue_message *m, struct site *site, size_t recipient)
 	extra->item.is_extra = true;
 	extra->item.next = m->first.next;
 	m->first.next = &extra->item;
-	item_assign(&extra->item, site, base);
+	item_assign(&extra->item, stream, base);
 	return &extra->item;
 }
 
@@ -65,9 +65,9 @@ static void
 item_leave(struct queue_item *item)
 {
 	if (item->state == ITEM_READY)
-		site_remove(item->site, item);
+		stream_remove(item);
 	else if (item->state == ITEM_DEFERRED)
-		wheel_remove(&item->site->queue->deferred, item);
+		wheel_remove(&item_destination(item)->queue->deferred, item);
 }
 
 static void
@@ -79,7 +79,7 @@ item_drop_reason(struct queue_item *item)
 		message_cool(m);
 		return;
 	}
-	reason_put(&item->site->queue->reasons, item->reason);
+	reason_put(&item_destination(item)->queue->reasons, item->reason);
 	item->reason = NULL;
 }
 
@@ -87,7 +87,7 @@ void
 item_set_reason(struct queue_item *item, const char *reason)
 {
 	item_drop_reason(item);
-	item->reason = reason_get(&item->site->queue->reasons, reason);
+	item->reason = reason_get(&item_destination(item)->queue->reasons, reason);
 }
 
 void
@@ -100,11 +100,11 @@ item_end(struct queue_item *item)
 	item_drop_reason(item);
 	item->state = ITEM_OVER;
 	if (item == &m->first)
-		return; /* it keeps its site, by which the message knows its queue */
+		return; /* it keeps its stream, by which the message knows its queue */
 	while (*at != item)
 		at = &(*at)->next;
 	*at = item->next;
-	item->site->items--;
+	item->stream->items--;
 	free(item);
 }
 
@@ -125,16 +125,16 @@ item_make_ready(struct queue_item *item)
 	}
 	item->state = ITEM_READY;
 	item->at_ms = (uint32_t)clock_mono_ms();
-	site_add(item->site, item);
+	stream_add(item);
 }
 
 void
 item_on_due(struct queue_item *item)
 {
-	struct site *site = item->site;
+	struct stream *stream = item->stream;
 
 	item_make_ready(item);
-	site_run(site);
+	stream_run(stream);
 }
 
 void
@@ -146,7 +146,7 @@ item_defer(struct queue_item *item, int64_t delay_ms)
 		return;
 	}
 	item->state = ITEM_DEFERRED;
-	wheel_add(&item->site->queue->deferred, item, delay_ms);
+	wheel_add(&item_destination(item)->queue->deferred, item, delay_ms);
 }
 
 int64_t
@@ -174,20 +174,20 @@ bool
 item_reroute(struct queue_item *item, const struct message *message)
 {
 	struct queue_message *m = item_message(item);
-	struct queue *queue = item->site->queue;
+	struct queue *queue = item_destination(item)->queue;
 	bool gone;
 
 	if (item->generation == queue->generation)
 		return false;
 	item->generation = queue->generation;
 	for (size_t i = 0; i < message->recipient_count; i++) {
-		struct site *site;
+		struct stream *stream;
 		struct queue_item *other;
 
 		if (!item_has(item, i))
 			continue;
-		site = site_for(queue, message, message->recipients[i].address);
-		other = site != item->site ? item_for(m, site, i) : NULL;
+		stream = stream_for(queue, message, message->recipients[i].address);
+		other = stream != item->stream ? item_for(m, stream, i) : NULL;
 		if (other == NULL)
 			continue; /* it stays, or memory is out and it is tried as it was */
 		item_remove(item, i);
@@ -201,7 +201,7 @@ item_reroute(struct queue_item *item, const struct message *message)
 	ITEMS_FOREACH (other, m)
 		if (other->state == ITEM_NEW) {
 			item_make_ready(other);
-			site_run_later(other->site);
+			destination_run_later(item_destination(other));
 		}
 	return gone;
 }
@@ -245,11 +245,11 @@ release(struct queue *queue, struct queue_message *m)
 
 	for (item = &m->first; item != NULL; item = next) {
 		next = item->next;
-		if (item->site == NULL)
+		if (item->stream == NULL)
 			continue; /* the first, before it was given one */
 		item_leave(item);
 		item_drop_reason(item);
-		item->site->items--;
+		item->stream->items--;
 		if (item->is_extra)
 			free(item);
 	}
@@ -269,7 +269,7 @@ message_make(struct queue *queue, const struct message *from)
 	m->recipient_count = (unsigned)from->recipient_count & 0x7f;
 	for (size_t i = 0; i < from->recipient_count; i++) {
 		struct queue_item *item =
-		    item_for(m, site_for(queue, from, from->recipients[i].address), i);
+		    item_for(m, stream_for(queue, from, from->recipients[i].address), i);
 
 		if (item == NULL) {
 			release(queue, m);
@@ -277,7 +277,7 @@ message_make(struct queue *queue, const struct message *from)
 		}
 		item->at_ms = not_before(from);
 		/* A start may know domains only: then the message itself tells, when it is read. */
-		if (item->site->kind == SITE_SUPPRESSED && from->recipients[i].address[0] == '@')
+		if (item_destination(item)->kind == DESTINATION_SUPPRESSED && from->recipients[i].address[0] == '@')
 			item->generation = queue->generation - 1;
 		item_add(item, i);
 	}
@@ -310,9 +310,12 @@ message_keep_hot(struct queue_message *m, struct message *message)
 
 	if (queue->hot_bytes + bytes > (uint64_t)queue->config->spool.body_budget_bytes / HOT_SHARE)
 		return;
-	ITEMS_FOREACH (item, m)
-		if (timer_is_set(&item->site->pause))
+	ITEMS_FOREACH (item, m) {
+		const struct exchange *exchange = item_destination(item)->exchange;
+
+		if (exchange != NULL && !exchange_is_ready(exchange))
 			return; /* it will be read back when it is due */
+	}
 	queue->hot_bytes += bytes;
 	m->first.hot = message_ref(message);
 	m->is_hot = true;

@@ -93,9 +93,9 @@ queue_release(struct queue_message *m)
 	ITEMS_FOREACH (item, m) {
 		if (item->state != ITEM_HELD)
 			continue;
-		timer_cancel(&item->site->pause);
+		exchange_forgive(item_destination(item)->exchange);
 		item_make_ready(item);
-		site_run_later(item->site);
+		destination_run_later(item_destination(item));
 	}
 	record_state(m);
 	return true;
@@ -260,7 +260,7 @@ report_failures(struct queue_message *m, const struct message *message,
 static void
 schedule_retry(struct queue_item *item)
 {
-	const struct config *config = item->site->queue->config;
+	const struct config *config = item_destination(item)->queue->config;
 	int64_t left_ms = message_left_ms(item_message(item)), delay_ms;
 	uint32_t random;
 

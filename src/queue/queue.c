@@ -32,7 +32,7 @@ on_committed(void *arg, enum rc rc, const struct why *why)
 		item_begin(item);
 	/* The message stays: an attempt ends later, never from inside. */
 	ITEMS_FOREACH (item, m)
-		site_run(item->site);
+		stream_run(item->stream);
 }
 
 enum rc
@@ -132,7 +132,7 @@ start_item(const struct queue *queue, struct queue_item *item)
 		item_defer(item, delay_ms);
 	} else {
 		item_begin(item);
-		site_run_later(item->site);
+		destination_run_later(item_destination(item));
 	}
 }
 
@@ -181,8 +181,8 @@ void
 queue_start(struct queue *queue)
 {
 	queue->started = true;
-	MAP_FOREACH (slot, &queue->sites)
-		site_run_later(slot->value);
+	MAP_FOREACH (slot, &queue->destinations)
+		destination_run_later(slot->value);
 	timer_set(&queue->sweep_timer, SWEEP_MS);
 }
 
@@ -191,6 +191,8 @@ on_sweep(void *arg)
 {
 	struct queue *queue = arg;
 
+	streams_sweep(queue);
+	destinations_sweep(queue);
 	sites_sweep(queue);
 	timer_set(&queue->sweep_timer, SWEEP_MS);
 }
@@ -216,19 +218,32 @@ queue_new(const struct queue_options *options, struct config *config, struct tls
 	list_init(&queue->later);
 	wheel_init(&queue->deferred, options->core, item_on_due);
 	timer_init(&queue->sweep_timer, options->core, on_sweep, queue);
-	timer_init(&queue->later_timer, options->core, sites_run_later, queue);
-	return RC_OK;
+	timer_init(&queue->later_timer, options->core, destinations_run_later, queue);
+	return sites_open(queue) == RC_OK ? RC_OK
+					  : why_set(why, RC_LATER, 0, "out of memory for the queue");
 }
 
 void
 queue_configure(struct queue *queue, struct config *config, struct tls_client *tls_client)
 {
-	config_unref(queue->config);
-	tls_client_unref(queue->tls_client);
+	struct config *old_config = queue->config;
+	struct tls_client *old_client = queue->tls_client;
+
+	slots_close_idle(queue); /* busy ones are closed when they come back: their policy is old */
 	queue->config = config_ref(config);
 	queue->tls_client = tls_client_ref(tls_client);
+	config_unref(old_config);
+	tls_client_unref(old_client);
 	queue->generation++;
 	sites_reconfigure(queue);
+	destinations_reconfigure(queue);
+	flows_refresh(queue);
+}
+
+void
+queue_flows_changed(struct queue *queue)
+{
+	flows_refresh(queue);
 }
 
 void
@@ -237,17 +252,21 @@ queue_stop(struct queue *queue, void (*on_idle)(void *arg), void *arg)
 	queue->stopping = true;
 	queue->on_idle = on_idle;
 	queue->on_idle_arg = arg;
-	sites_stop_lookups(queue); /* what would wait for hosts waits for the next start */
+	destinations_stop_lookups(queue); /* what would wait for hosts waits for the next start */
 	wheel_stop(&queue->deferred);
 	timer_cancel(&queue->sweep_timer);
-	sites_close_channels(queue);
+	slots_close_idle(queue);
 	queue_check_idle(queue);
 }
 
 void
 queue_cut(struct queue *queue)
 {
-	sites_cut(queue);
+	queue->cut =
+	    true; /* reports that a broken disk does not take are made again after the next start */
+	slots_cut(queue);
+	destinations_stop_lookups(queue);
+	queue_check_idle(queue);
 }
 
 void
@@ -255,12 +274,15 @@ queue_free(struct queue *queue)
 {
 	if (queue == NULL)
 		return;
-	sites_stop_lookups(queue); /* puts items back, which may set the timer */
+	destinations_stop_lookups(queue);
 	wheel_stop(&queue->deferred);
 	timer_cancel(&queue->sweep_timer);
 	cursors_end(queue);
 	timer_cancel(&queue->later_timer);
 	reports_free(queue);
+	slots_close_idle(queue);
+	streams_free(queue);
+	destinations_free(queue);
 	sites_free(queue);
 	slab_free(&queue->messages);
 	map_free(&queue->reasons);

@@ -1,7 +1,11 @@
 /* queue/queue.h - every accepted message until nothing is left to do for it. Core loop only.
  *
  * A recipient that is not settled is in exactly one state: ready, in attempt, or deferred until a time. Recipients of
- * one message at one site form an item: they are tried together and share the deadline. */
+ * one message for one destination form an item: they are tried together and share the deadline.
+ *
+ * Destinations whose mail goes first to the same hosts are one site, which has one learned number of connections. The
+ * accounts that have something for a site take turns there, and for connections when they run out in all: how long one
+ * waits for another's queue has a bound, see queue/fair.h. */
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H
 
@@ -15,6 +19,12 @@
 
 struct queue;
 
+/* How the messages of an account with a configuration set ("": none) compete with others. */
+struct queue_flow_settings {
+	unsigned weight; /* of the account */
+	bool is_bulk;	 /* behind the account's transactional ones */
+};
+
 struct queue_options {
 	struct loop *core;
 	struct loop **loops; /* connection loops, borrowed */
@@ -27,6 +37,9 @@ struct queue_options {
 	/* Whether the account of the message has the recipient on its suppression list, for a reason that counts; of
 	 * "@example.com", which stands for any address in it, whether it may have. NULL: nobody is. */
 	bool (*is_suppressed)(void *arg, const struct message *envelope, const char *address);
+	/* Fills what differs from the defaults; NULL: nothing does. Asked again by queue_flows_changed. */
+	void (*flow_settings)(void *arg, const char *account, const char *set,
+	    struct queue_flow_settings *settings);
 	/* A recipient has failed for good; NULL: nobody asks. */
 	void (*on_failed)(void *arg, const struct message *message, const char *address,
 	    const struct outcome *outcome);
@@ -40,6 +53,9 @@ void queue_free(struct queue *queue);
 
 /* New routes, limits and TLS contexts for attempts that begin from now on. Takes its own references. */
 void queue_configure(struct queue *queue, struct config *config, struct tls_client *tls_client);
+
+/* What flow_settings says may be another now, for messages that wait, too. */
+void queue_flows_changed(struct queue *queue);
 
 /* For spool_replay, with the queue as argument; then queue_start begins the deliveries. */
 extern const struct spool_replay_ops queue_replay_ops;
@@ -70,7 +86,7 @@ struct queue_view {
 	int64_t accepted_ms, due_ms; /* wall clock; due of the next item, 0: at once */
 	uint64_t size;		     /* of the record in the spool */
 	const char *state;	     /* "active", "deferred", "held" */
-	const char *site;	     /* of the first open item */
+	const char *destination;     /* of the first open item */
 	unsigned attempts, recipients, open;
 	const char *reason; /* last outcome of the first open item, or "" */
 };
@@ -86,13 +102,13 @@ void queue_cursor_free(struct queue_cursor *cursor);			     /* NULL is fine */
 /* `id`: a message id (a walk over the queue), or the queue id of the log (at once). NULL: no such message. */
 struct queue_message *queue_find(struct queue *queue, struct span id);
 void queue_view(struct queue_message *message, struct queue_view *out);
-/* Whether anything of the message waits at that site. */
-bool queue_is_at_site(const struct queue_message *message, struct span site);
+/* Whether anything of the message waits for that destination. */
+bool queue_is_for(const struct queue_message *message, struct span destination);
 
 /* One recipient, by its index in the message; its address is in the spool (queue_load). */
 struct queue_recipient_view {
 	const char *state;  /* "active", "deferred", "held", "done" */
-	const char *site;   /* "" when done */
+	const char *destination; /* "" when done */
 	const char *reason; /* last outcome, or "" */
 	int64_t due_ms;	    /* wall clock; 0: at once, or done */
 	unsigned attempts;
@@ -103,8 +119,8 @@ void queue_view_recipient(
 /* Read it back from the spool: RC_LATER when that cannot be started. */
 MUST_CHECK enum rc queue_load(
     struct queue_message *message, spool_load_callback *callback, void *arg);
-/* Everything deferred (at `site` only, unless that is empty) is due now; false when nothing was. */
-bool queue_retry(struct queue_message *message, struct span site);
+/* Everything deferred (for `destination` only, unless that is empty) is due now; false when nothing was. */
+bool queue_retry(struct queue_message *message, struct span destination);
 /* The same for one message that an operator has named: it is not held any more. */
 bool queue_release(struct queue_message *message);
 /* Give the message up without a report to anyone. RC_LATER when an attempt is under way, or
@@ -113,7 +129,7 @@ MUST_CHECK enum rc queue_drop(struct queue_message *message);
 
 struct queue_stats {
 	uint64_t messages, messages_held, items_ready, items_active, items_deferred, channels,
-	    sites;
+	    destinations, sites;
 	int64_t oldest_ms; /* wall clock of the oldest message, 0: none */
 };
 void queue_stats(const struct queue *queue, struct queue_stats *out);

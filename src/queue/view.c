@@ -60,7 +60,7 @@ queue_view(struct queue_message *m, struct queue_view *out)
 		.due_ms = next != NULL ? due_ms(next) : 0,
 		.size = m->entry.size,
 		.state = next != NULL ? state_name(next) : "active",
-		.site = next != NULL ? next->site->key : "",
+		.destination = next != NULL ? item_destination(next)->key : "",
 		.attempts = next != NULL ? next->attempts : 0,
 		.recipients = m->recipient_count,
 		.open = (unsigned)count_open(m),
@@ -68,10 +68,10 @@ queue_view(struct queue_message *m, struct queue_view *out)
 }
 
 bool
-queue_is_at_site(const struct queue_message *m, struct span site)
+queue_is_for(const struct queue_message *m, struct span destination)
 {
 	ITEMS_FOREACH (item, m)
-		if (span_ieq(span_of(item->site->key), site))
+		if (span_ieq(span_of(item_destination(item)->key), destination))
 			return true;
 	return false;
 }
@@ -79,11 +79,11 @@ queue_is_at_site(const struct queue_message *m, struct span site)
 void
 queue_view_recipient(const struct queue_message *m, size_t index, struct queue_recipient_view *out)
 {
-	*out = (struct queue_recipient_view){ .state = "done", .site = "", .reason = "" };
+	*out = (struct queue_recipient_view){ .state = "done", .destination = "", .reason = "" };
 	ITEMS_FOREACH (item, m)
 		if (item_has(item, index))
 			*out = (struct queue_recipient_view){ .state = state_name(item),
-				.site = item->site->key,
+				.destination = item_destination(item)->key,
 				.reason = reason_text(item),
 				.due_ms = due_ms(item),
 				.attempts = item->attempts };
@@ -219,18 +219,19 @@ queue_load(struct queue_message *m, spool_load_callback *callback, void *arg)
 }
 
 bool
-queue_retry(struct queue_message *m, struct span site)
+queue_retry(struct queue_message *m, struct span destination)
 {
 	bool any = false;
 
 	ITEMS_FOREACH (item, m) {
 		if ((item->state != ITEM_DEFERRED && item->state != ITEM_HELD) ||
-		    (site.len > 0 && !span_ieq(span_of(item->site->key), site)))
+		    (destination.len > 0 &&
+			!span_ieq(span_of(item_destination(item)->key), destination)))
 			continue;
 		any = true;
-		timer_cancel(&item->site->pause);
+		exchange_forgive(item_destination(item)->exchange);
 		item_make_ready(item);
-		site_run_later(item->site);
+		destination_run_later(item_destination(item));
 	}
 	return any;
 }
@@ -258,7 +259,8 @@ queue_stats(const struct queue *queue, struct queue_stats *out)
 		.items_active = queue->active,
 		.items_deferred = queue->deferred.count,
 		.channels = queue->slots,
-		.sites = queue->sites.len };
+		.destinations = queue->destinations.len,
+		.sites = queue->sites.len - 1 }; /* not the local one */
 	if (oldest != NULL)
 		out->oldest_ms = message_id_time_ms(&oldest->id);
 }

@@ -157,7 +157,7 @@ class Postrider(Server):
         config["accounts"] = [account()]
         config["delivery"] = {
             "allow_private": True,
-            "max_connections_per_destination": CONCURRENCY,
+            "max_connections_per_site": CONCURRENCY,
             "messages_per_connection": MANY,
             "final": "1h",
         }

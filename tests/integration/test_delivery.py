@@ -177,7 +177,7 @@ def test_tls_from_the_first_byte(daemon, make_sink, certificate):
 
 def test_connections_are_reused(daemon, sink):
     daemon.route_all_to(sink.port)
-    daemon.config["delivery"].update(max_connections_per_destination=2, messages_per_connection=10, idle="30s")
+    daemon.config["delivery"].update(max_connections_per_site=2, messages_per_connection=10, idle="30s")
     daemon.start()
     client = connect(daemon)
     for i in range(40):

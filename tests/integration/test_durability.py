@@ -159,7 +159,7 @@ def test_quit_drains(daemon, sink):
     """SIGQUIT: clients are let go, what is due is delivered, what is deferred stays, and the daemon ends."""
     sink.rcpt = {"later@dest.test": ["451 4.3.0 later"] * 100}
     daemon.route_all_to(sink.port)
-    daemon.config["delivery"].update(retry_min="1h", retry_max="1h", max_connections_per_destination=1)
+    daemon.config["delivery"].update(retry_min="1h", retry_max="1h", max_connections_per_site=1)
     daemon.start()
     client = connect(daemon)
     assert submit(client, text_mail(), recipients=["later@dest.test"])[0] == 250

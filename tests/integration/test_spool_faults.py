@@ -187,7 +187,7 @@ def test_what_was_refused_is_not_delivered(loaded, daemon):
 def test_a_message_that_kills_is_held(daemon, sink, monkeypatch):
     """A fault each time one message is read back: after the second one it is held, the third start stays up."""
     daemon.config["listeners"] = [{"name": "submission", "addresses": ["127.0.0.1"], "port": free_port()}]
-    daemon.config["delivery"].update(max_connections_per_destination=1)
+    daemon.config["delivery"].update(max_connections_per_site=1)
     daemon.route_all_to(sink.port)
     sink.rcpt = {"poison@dest.test": ["451 4.3.0 later"]}
     daemon.config["delivery"].update(retry_min="1h", retry_max="1h")

@@ -114,7 +114,7 @@ make_config(void)
 	buf_addf(&text,
 	    "hostname = \"relay.test\";\n"
 	    "delivery = { max_age = \"%ds\"; retry_min = \"%llds\"; retry_max = \"%llds\"; "
-	    "max_connections = %u; max_connections_per_destination = %u; "
+	    "max_connections = %u; max_connections_per_site = %u; "
 	    "messages_per_connection = %u; };\n",
 	    (int)SIM_MAX_AGE_S, (long long)p->retry_min_s, (long long)p->retry_max_s,
 	    p->max_connections, p->per_destination, p->per_connection);
@@ -628,7 +628,7 @@ trace_queue(void)
 	    (unsigned long long)stats.items_deferred, (unsigned long long)stats.channels);
 	while (cursor != NULL && queue_cursor_next(cursor, &view))
 		sim_trace("queue: %llx %s at %s, attempts=%u open=%u (%s)",
-		    (unsigned long long)view.sequence, view.state, view.site, view.attempts,
+		    (unsigned long long)view.sequence, view.state, view.destination, view.attempts,
 		    view.open, view.reason);
 	queue_cursor_free(cursor);
 }

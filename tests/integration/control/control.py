@@ -285,7 +285,7 @@ def test_send(d):
     d.cli("send", "--account", "web", "--to", "jo+x@dest.test", "b@dest.test", stdin=b"hi\n")
     answer = json.loads(d.cli("send", "--account", "web", "--to", "c@dest.test", "--json"))
     row = d.deferred(answer["message_id"])
-    assert row["site"] == "=later" and row["recipient_count"] == 1 and row["attempts"] == 1
+    assert row["destination"] == "=later" and row["recipient_count"] == 1 and row["attempts"] == 1
     assert "greylisted" in row["reason"] and row["next_attempt"] > row["arrival_time"]
     content = d.cli("queue", "show", row["queue_id"], "--content")
     assert "From: postmaster@example.com\r\n" in content and "This is a test message" in content
@@ -363,15 +363,15 @@ def test_queue(d):
     ids = [d.submit("a%d@dest.test&to=b@other.test" % i) for i in range(3)]
     rows = [d.deferred(mid) for mid in ids]
     assert set(rows[0]) == {
-        "queue_name", "queue_id", "arrival_time", "message_size", "message_id", "site",
+        "queue_name", "queue_id", "arrival_time", "message_size", "message_id", "destination",
         "recipient_count", "open_count", "attempts", "next_attempt", "reason"}
     assert [r["message_id"] for r in d.rows()] == ids
     assert len(d.rows("?limit=2")) == 2 and d.rows("?limit=0") == []
     assert len(d.rows("?state=deferred")) == 3 and d.rows("?state=active") == []
-    assert len(d.rows("?site=%3DLATER")) == 3 and d.rows("?site=dest.test") == []
+    assert len(d.rows("?destination=%3DLATER")) == 3 and d.rows("?destination=dest.test") == []
     listed = [json.loads(x) for x in d.cli("queue", "ls", "--json").splitlines()]
     assert [x["queue_id"] for x in listed] == [r["queue_id"] for r in rows]
-    out = d.cli("queue", "ls", "--state", "deferred", "--site", "=later", "-n", "2")
+    out = d.cli("queue", "ls", "--state", "deferred", "--destination", "=later", "-n", "2")
     assert rows[0]["queue_id"] in out and out.endswith("2 messages\n") and "\033" not in out
     curled = d.curl("http://x/v1/queue?limit=1")
     assert curled is None or json.loads(curled)["message_id"] == ids[0]
@@ -393,12 +393,12 @@ def test_queue(d):
     tries(0, 2)
     assert json.loads(d.cli("queue", "retry", "--all", "--json")) == {"retried": 3}
     tries(0, 3), tries(1, 2), tries(2, 2)
-    assert d.json("POST", "/v1/queue/retry?site=%3Dlater") == {"retried": 3}
+    assert d.json("POST", "/v1/queue/retry?destination=%3Dlater") == {"retried": 3}
     tries(0, 4), tries(1, 3), tries(2, 3)
-    assert d.json("POST", "/v1/queue/retry?site=nowhere") == {"retried": 0}
+    assert d.json("POST", "/v1/queue/retry?destination=nowhere") == {"retried": 0}
     assert d.json("POST", "/v1/queue/%s/retry" % ids[1]) == {"retried": 1}
     tries(1, 4)
-    for which in ((ids[0],), ("--all",), ("--site", "=later")):
+    for which in ((ids[0],), ("--all",), ("--destination", "=later")):
         out = d.cli("queue", "retry", "--dry-run", *which)
         assert rows[0]["queue_id"] in out and "deferred" in out, out
         out = d.cli("queue", "retry", "--dry-run", "--json", *which)
@@ -406,7 +406,7 @@ def test_queue(d):
     assert "from <a@example.com>" in d.cli("queue", "drop", "--dry-run", *ids)
     assert [r["attempts"] for r in d.rows()] == [4, 4, 3]
     d.cli("queue", "retry", want=64)
-    d.cli("queue", "retry", "--all", "--site", "x", want=64)
+    d.cli("queue", "retry", "--all", "--destination", "x", want=64)
     assert "no message" in d.cli("queue", "retry", "00000000FF", want=65)
 
     assert "--yes" in d.cli("queue", "drop", ids[0], want=64)
@@ -482,9 +482,9 @@ WRONG = [
     ("GET", "/v1/queue?state=hold", None, 400, "BadRequest"),
     ("GET", "/v1/queue?nonsense", None, 400, "BadRequest"),
     ("GET", "/v1/queue?=x", None, 400, "BadRequest"),
-    ("GET", "/v1/queue?site=a%00b", None, 400, "BadRequest"),
+    ("GET", "/v1/queue?destination=a%00b", None, 400, "BadRequest"),
     ("POST", "/v1/queue/retry?stie=x", None, 400, "BadRequest"),
-    ("POST", "/v1/queue/retry?site=", None, 400, "BadRequest"),
+    ("POST", "/v1/queue/retry?destination=", None, 400, "BadRequest"),
     ("GET", "/v1/ping?a=b", None, 400, "BadRequest"),
     ("POST", "/v1/messages", b"x", 400, "BadRequest"),
     ("POST", "/v1/messages?account=nobody&to=a@b.c", b"x", 400, "BadRequest"),
@@ -637,7 +637,7 @@ def test_listing_while_messages_vanish(d):
     assert set(every) - gone <= set(ids) <= set(every) | {r["queue_id"] for r in d.rows()}
     assert any(r["message_id"] == new for r in d.rows())
     # Filters that pass nothing, and peers that go away in the middle.
-    assert d.rows("?site=nowhere") == []
+    assert d.rows("?destination=nowhere") == []
     for take in (1, 100, 100000):
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(d.sock)

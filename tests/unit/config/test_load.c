@@ -45,7 +45,7 @@ test_empty_text_is_the_defaults(void **state)
 	assert_int_equal(c->delivery.retry_min_ms, 60000);
 	assert_int_equal(c->delivery.retry_max_ms, 2 * 3600000);
 	assert_int_equal(c->delivery.max_connections, 500);
-	assert_int_equal(c->delivery.max_connections_per_destination, 20);
+	assert_int_equal(c->delivery.max_connections_per_site, 20);
 	assert_int_equal(c->delivery.messages_per_connection, 100);
 	assert_int_equal(c->delivery.idle_ms, 5000);
 	assert_int_equal(c->delivery.connect_ms, 30000);

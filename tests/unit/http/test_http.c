@@ -69,11 +69,11 @@ test_routes(void **state)
 static void
 test_parameters(void **state)
 {
-	static const struct route route = { "GET", "/", false, "site limit", NULL };
+	static const struct route route = { "GET", "/", false, "destination limit", NULL };
 	static const struct route bare = { "GET", "/", false, "", NULL };
 
 	(void)state;
-	assert_true(route_takes(&route, SPAN_LIT("site")));
+	assert_true(route_takes(&route, SPAN_LIT("destination")));
 	assert_true(route_takes(&route, SPAN_LIT("limit")));
 	assert_false(route_takes(&route, SPAN_LIT("stie")));
 	assert_false(route_takes(&route, SPAN_LIT("sit")));

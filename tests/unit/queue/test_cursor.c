@@ -172,17 +172,17 @@ test_recipients(void **state)
 
 	queue_view_recipient(m, 0, &view);
 	assert_string_equal(view.state, "active");
-	assert_string_equal(view.site, "one.test");
+	assert_string_equal(view.destination, "one.test");
 	assert_string_equal(view.reason, "");
 	assert_int_equal(view.attempts, 0);
 	assert_int_equal(view.due_ms, 0);
 	queue_view_recipient(m, 1, &view);
-	assert_string_equal(view.site, "two.test");
+	assert_string_equal(view.destination, "two.test");
 	queue_view_recipient(m, 2, &view);
 	assert_string_equal(view.state, "done");
-	assert_true(queue_is_at_site(m, SPAN_LIT("two.test")));
-	assert_true(queue_is_at_site(m, SPAN_LIT("ONE.test")));
-	assert_false(queue_is_at_site(m, SPAN_LIT("three.test")));
+	assert_true(queue_is_for(m, SPAN_LIT("two.test")));
+	assert_true(queue_is_for(m, SPAN_LIT("ONE.test")));
+	assert_false(queue_is_for(m, SPAN_LIT("three.test")));
 	assert_false(queue_retry(m, SPAN_EMPTY)); /* nothing is deferred */
 	drop(w, a);
 }
