@@ -297,6 +297,8 @@ apply(struct change *c, struct why *why)
 			forget_object(admin, c);
 		else
 			rc = use_object(admin, c->kind, c->account, &c->object, why);
+		if (o->on_changed != NULL && (c->kind == OBJECT_ACCOUNT || c->kind == OBJECT_SET))
+			o->on_changed(o->arg);
 		break;
 	case CHANGE_DESTINATION:
 		if (c->remove)

@@ -23,6 +23,9 @@ struct admin_options {
 	struct identities *identities;
 	struct config_sets *sets;
 	struct suppressions *suppressions;
+	void (*on_changed)(
+	    void *arg); /* an account or a configuration set is another; may be NULL */
+	void *arg;
 };
 
 MUST_CHECK enum rc admin_new(

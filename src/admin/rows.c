@@ -53,6 +53,7 @@ row_of_account(const struct config_account *account, struct store_row *out)
 	v[ACCOUNT_QUOTA_24H] = number(account->quota_24h);
 	v[ACCOUNT_SUPPRESSION] = text(config_object_choice(OBJECT_ACCOUNT, object, "suppression"));
 	v[ACCOUNT_CREATED_MS] = number(account->created_ms);
+	v[ACCOUNT_WEIGHT] = number(account->weight);
 }
 
 void
@@ -101,6 +102,7 @@ row_of_set(const struct config_set *set, struct row_scratch *scratch, struct sto
 	v[CONFIG_SET_SUPPRESSION] = text(config_object_choice(OBJECT_SET, object, "suppression"));
 	v[CONFIG_SET_TAGS] = text(words(set->tags, set->tag_count, scratch));
 	v[CONFIG_SET_CREATED_MS] = number(set->created_ms);
+	v[CONFIG_SET_CLASS] = text(config_object_choice(OBJECT_SET, object, "class"));
 }
 
 void
@@ -165,6 +167,7 @@ row_to_account(const struct store_row *row, union config_object *out, struct why
 	out->account.send_burst = v[ACCOUNT_SEND_BURST].real;
 	out->account.quota_24h = v[ACCOUNT_QUOTA_24H].number;
 	out->account.created_ms = v[ACCOUNT_CREATED_MS].number;
+	out->account.weight = v[ACCOUNT_WEIGHT].number;
 	return RC_OK;
 }
 
@@ -183,6 +186,8 @@ row_to_set(const struct store_row *row, union config_object *out, struct why *wh
 		rc = set_text(OBJECT_SET, out, "tls", v[CONFIG_SET_TLS].text, why);
 	if (rc == RC_OK)
 		rc = set_text(OBJECT_SET, out, "suppression", v[CONFIG_SET_SUPPRESSION].text, why);
+	if (rc == RC_OK)
+		rc = set_text(OBJECT_SET, out, "class", v[CONFIG_SET_CLASS].text, why);
 	if (rc == RC_OK)
 		rc = set_text(OBJECT_SET, out, "tags", v[CONFIG_SET_TAGS].text, why);
 	if (rc != RC_OK) {

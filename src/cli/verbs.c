@@ -13,7 +13,8 @@ static const struct option no_options[] = { OPTIONS_END };
 
 static const struct option queue_ls_options[] = {
 	{ "state", '\0', "STATE", false, false, "only messages that are active, deferred or held" },
-	{ "destination", '\0', "DEST", false, false, "only messages that wait for this destination" },
+	{ "destination", '\0', "DEST", false, false,
+	    "only messages that wait for this destination" },
 	{ "limit", 'n', "N", false, false, "at most so many" },
 	OPTIONS_END,
 };

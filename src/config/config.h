@@ -95,6 +95,7 @@ struct config_account {
 	double send_rate;		     /* recipients a second; 0: no limit */
 	double send_burst;		     /* recipients; 0: three seconds' worth */
 	int64_t quota_24h;		     /* recipients in a rolling 24 h; 0: no limit */
+	int64_t weight;			     /* of its turns in the queue */
 	int64_t created_ms;		     /* not in the file: 0 */
 	struct config_credential *credentials;
 	size_t credential_count;
@@ -114,13 +115,20 @@ struct config_identity {
 	int64_t created_ms;  /* not in the file: 0 */
 };
 
+/* What goes first, of what an account has waiting. */
+enum config_class {
+	CLASS_TRANSACTIONAL,
+	CLASS_BULK
+};
+
 /* configuration_sets = ( { ... } ) */
 struct config_set {
 	char *name;
 	char *account;
 	bool sending_enabled;
 	enum config_tls_policy tls; /* OPPORTUNISTIC, REQUIRE or VERIFY */
-	int64_t max_delivery_ms;    /* 0: delivery.max_age */
+	enum config_class class;
+	int64_t max_delivery_ms; /* 0: delivery.max_age */
 	enum config_suppression suppression;
 	char **tags; /* "name=value": of each message that does not have the name */
 	size_t tag_count;
@@ -218,7 +226,7 @@ struct config {
 		int64_t max_age_ms;   /* 14 h */
 		int64_t retry_min_ms; /* distance of the first retry */
 		int64_t retry_max_ms;
-		int64_t max_connections; /* outbound, in all */
+		int64_t max_connections;				    /* outbound, in all */
 		int64_t min_connections_per_site, max_connections_per_site; /* learned between */
 		int64_t retry_share; /* percent of a site's connections, while both wait */
 		bool fair;	     /* accounts take turns */

@@ -111,6 +111,12 @@ static const struct schema_choice set_policies[] = {
 	{ NULL, 0 },
 };
 
+static const struct schema_choice set_classes[] = {
+	{ "transactional", CLASS_TRANSACTIONAL },
+	{ "bulk", CLASS_BULK },
+	{ NULL, 0 },
+};
+
 static const struct schema_choice scan_failures[] = {
 	{ "tempfail", FAILURE_TEMPFAIL },
 	{ "accept", FAILURE_ACCEPT },
@@ -335,6 +341,9 @@ static const struct schema_row account_rows[] = {
 	{ ROW(INT, "quota_24h", config_account, quota_24h,
 	      "recipients in any 24 hours; 0: no limit, in the sandbox 200"),
 	    RANGE(0, INT64_C(1000000000000)), DEFAULT("0"), .unit = "recipients" },
+	{ ROW(INT, "weight", config_account, weight,
+	      "so many messages for each one of an account of weight 1, when both wait for a site"),
+	    RANGE(1, 1000), DEFAULT("1") },
 	{ LIST("credentials", config_account, credential, credential_group,
 	    "the logins of the account") },
 };
@@ -381,6 +390,9 @@ static const struct schema_row set_rows[] = {
 	    DEFAULT("true") },
 	{ ROW(ENUM, "tls", config_set, tls, "TLS towards remote hosts"),
 	    CHOICES(config_set, tls, set_policies), DEFAULT("opportunistic") },
+	{ ROW(ENUM, "class", config_set, class,
+	      "what goes first when several messages of the account wait for a site"),
+	    CHOICES(config_set, class, set_classes), DEFAULT("transactional") },
 	{ ROW(DURATION, "max_delivery", config_set, max_delivery_ms,
 	      "give up delivery after that long; 0: delivery.max_age counts"),
 	    RANGE(0, DAYS(14)), DEFAULT("0") },

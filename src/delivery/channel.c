@@ -52,6 +52,7 @@ struct channel {
 	uint64_t mails;		     /* on this connection */
 	bool verified;		     /* its certificate was checked */
 	char peer[CONN_ADDRESS_LEN]; /* of the connection */
+	char peer_name[256];
 	unsigned peer_port;
 
 	/* Content under way. */
@@ -554,6 +555,7 @@ try_address(struct channel *channel, const struct mx_host *host, const struct mx
 	conn_format_address(to, channel->peer, &channel->peer_port);
 	(void)snprintf(report->address, sizeof report->address, "%s", channel->peer);
 	report->port = channel->peer_port;
+	(void)snprintf(channel->peer_name, sizeof channel->peer_name, "%s", host->name);
 	channel->connects++;
 	channel->conn = conn_connect(channel->loop, to, address->len,
 	    bound ? (const struct sockaddr *)&source : NULL, source_len, INPUT_MAX, &conn_callbacks,
@@ -591,12 +593,24 @@ connect_next(struct channel *channel)
 	give_up(channel);
 }
 
-/* Whether the kept connection is as safe as this message asks for. */
+/* The connection may have been made for another domain of the same provider. */
+static bool
+is_host_of(const struct mx_result *hosts, const char *name)
+{
+	for (size_t i = 0; i < hosts->count; i++)
+		if (strcasecmp(hosts->hosts[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Whether the kept connection leads to a host of this mail, and is as safe as the message asks for. */
 static bool
 connection_fits(const struct channel *channel)
 {
 	enum config_tls_policy asked = channel->attempt->tls;
 
+	if (!is_host_of(channel->attempt->hosts, channel->peer_name))
+		return false;
 	if (asked >= TLS_POLICY_REQUIRE && !conn_is_tls(channel->conn))
 		return false;
 	return asked < TLS_POLICY_VERIFY || channel->verified;
@@ -630,8 +644,7 @@ start_attempt(struct loop_msg *msg)
 	channel->fresh = false;
 	attempt->report.reused = true;
 	timer_set(&channel->step_timer, channel->policy->config->delivery.command_ms);
-	(void)snprintf(attempt->report.host, sizeof attempt->report.host, "%s",
-	    attempt->hosts->count > 0 ? attempt->hosts->hosts[0].name : "");
+	(void)snprintf(attempt->report.host, sizeof attempt->report.host, "%s", channel->peer_name);
 	(void)snprintf(
 	    attempt->report.address, sizeof attempt->report.address, "%s", channel->peer);
 	attempt->report.port = channel->peer_port;

@@ -32,8 +32,8 @@ recipient_json(
 	queue_view_recipient(m, index, &view);
 	json = json_pack("{s:o, s:s, s:o, s:I, s:I}", "address",
 	    json_text(span_of(recipient->address)), "state", view.state, "destination",
-	    json_text(span_of(view.destination)), "attempts", (json_int_t)view.attempts, "next_attempt",
-	    (json_int_t)(view.due_ms / 1000));
+	    json_text(span_of(view.destination)), "attempts", (json_int_t)view.attempts,
+	    "next_attempt", (json_int_t)(view.due_ms / 1000));
 	/* As in "postqueue -j": there when there is one. */
 	if (json != NULL && view.reason[0] != '\0' &&
 	    json_object_set_new(json, "delay_reason", json_text(span_of(view.reason))) != 0) {

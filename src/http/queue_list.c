@@ -22,7 +22,7 @@ struct walk {
 	struct call *call; /* NULL: the peer has gone */
 	struct queue_cursor *cursor;
 	char *state, *destination; /* filters, or NULL */
-	uint64_t left;	    /* rows until the limit, or messages retried */
+	uint64_t left;		   /* rows until the limit, or messages retried */
 };
 
 static void
@@ -71,7 +71,8 @@ static bool
 passes(const struct walk *walk, const struct queue_view *view)
 {
 	return (walk->state == NULL || span_eq(span_of(walk->state), span_of(view->state))) &&
-	       (walk->destination == NULL || queue_is_for(view->message, span_of(walk->destination)));
+	       (walk->destination == NULL ||
+		   queue_is_for(view->message, span_of(walk->destination)));
 }
 
 /* ------------------------------------------------------------------ listing ------------------- */
@@ -202,7 +203,8 @@ retry_slice(struct loop_msg *msg)
 {
 	struct walk *walk = container_of(msg, struct walk, msg);
 	struct call *call = walk->call;
-	struct span destination = walk->destination != NULL ? span_of(walk->destination) : SPAN_EMPTY;
+	struct span destination =
+	    walk->destination != NULL ? span_of(walk->destination) : SPAN_EMPTY;
 	struct queue_view view;
 
 	walk->posted = false;

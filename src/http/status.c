@@ -38,7 +38,8 @@ queue_counts(const struct queue *queue)
 	    (json_int_t)s.messages, "held", (json_int_t)s.messages_held, "ready",
 	    (json_int_t)s.items_ready, "active", (json_int_t)s.items_active, "deferred",
 	    (json_int_t)s.items_deferred, "connections", (json_int_t)s.channels, "destinations",
-	    (json_int_t)s.destinations, "sites", (json_int_t)s.sites, "oldest_arrival_time", (json_int_t)(s.oldest_ms / 1000));
+	    (json_int_t)s.destinations, "sites", (json_int_t)s.sites, "oldest_arrival_time",
+	    (json_int_t)(s.oldest_ms / 1000));
 }
 
 static json_t *

@@ -211,6 +211,15 @@ use_objects(struct app *app, const struct snapshot *snapshot, struct why *why)
 	return rc;
 }
 
+static void
+on_objects_changed(void *arg)
+{
+	const struct app *app = arg;
+
+	if (app->queue != NULL) /* it is made after what it asks */
+		queue_flows_changed(app->queue);
+}
+
 static enum rc
 make_store(struct app *app, struct why *why)
 {
@@ -224,7 +233,9 @@ make_store(struct app *app, struct why *why)
 		.credentials = app->credentials,
 		.identities = app->identities,
 		.sets = app->sets,
-		.suppressions = app->suppressions };
+		.suppressions = app->suppressions,
+		.on_changed = on_objects_changed,
+		.arg = app };
 
 	if (rc == RC_OK && store_down(app->store) != NULL)
 		log_line(LOG_LEVEL_ERROR, "store",
@@ -278,6 +289,19 @@ is_suppressed(void *arg, const struct message *message, const char *address)
 		return true; /* who, is not known yet */
 	entry = suppression_find(app->suppressions, message->account, span_of(address));
 	return entry != NULL && (entry->reason & reasons_that_count(app, message)) != 0;
+}
+
+/* How an account's messages stand in the queue. */
+static void
+flow_settings(void *arg, const char *account, const char *set, struct queue_flow_settings *settings)
+{
+	const struct app *app = arg;
+	const struct account *a = account_find(app->accounts, account);
+	const struct config_set *s = config_set_find(app->sets, account, span_of(set));
+
+	if (account_is_there(a))
+		settings->weight = (unsigned)account_settings(a)->weight;
+	settings->is_bulk = s != NULL && s->class == CLASS_BULK;
 }
 
 static void
@@ -358,6 +382,7 @@ make_flow(struct app *app, struct why *why)
 		.mx = app->mx,
 		.on_replayed = on_replayed,
 		.is_suppressed = is_suppressed,
+		.flow_settings = flow_settings,
 		.on_failed = on_failed,
 		.arg = app };
 	struct submit_options submit = { .core = app->core,

@@ -18,6 +18,7 @@
 #include "util/log.h"
 
 enum {
+	LATE_MS = 60000,
 	PUT_OFF_AT_ONCE = 1000 /* items that are put off in one round of the loop */
 };
 
@@ -41,8 +42,7 @@ running_new(struct queue_item *item, struct lane *lane, enum fair_kind kind, str
 	running->kind = kind;
 	running->path = path;
 	running->exchange = destination_has_hosts(d) ? d->exchange : NULL;
-	running->work =
-	    spool_work_begin(queue->options.spool, item_message(item)->entry.sequence);
+	running->work = spool_work_begin(queue->options.spool, item_message(item)->entry.sequence);
 	path->active++;
 	queue->active++;
 	if (running->exchange != NULL)
@@ -82,9 +82,9 @@ go_on(struct site *site)
 /* ------------------------------------------------------------------ without an attempt -------- */
 
 static void
-outcome_of_hosts(const struct destination *d, const char *address, struct outcome *out)
+outcome_of_hosts(const struct queue_item *item, const char *address, struct outcome *out)
 {
-	const struct mx_result *hosts = d->hosts;
+	const struct mx_result *hosts = item_destination(item)->hosts;
 	static const struct {
 		enum outcome_kind kind;
 		int code;
@@ -105,23 +105,20 @@ outcome_of_hosts(const struct destination *d, const char *address, struct outcom
 
 /* Its time is over: why it was not tried, which makes it a failure in item_settle. */
 static void
-outcome_of_wait(const struct destination *d, const char *address, struct outcome *out)
+outcome_of_wait(const struct queue_item *item, const char *address, struct outcome *out)
 {
 	(void)address;
+	if (outcome_parse(item_reason(item), out) == RC_OK)
+		return;
 	out->kind = OUTCOME_NONE;
-	if (d->exchange != NULL && d->exchange->last != NULL)
-		*out = *d->exchange->last;
-	if (out->kind != OUTCOME_DEFERRED) {
-		out->kind = OUTCOME_NONE;
-		outcome_set(out, OUTCOME_DEFERRED, 421, "4.4.1", false,
-		    "no connection was free for it in time");
-	}
+	outcome_set(
+	    out, OUTCOME_DEFERRED, 421, "4.4.1", false, "no connection was free for it in time");
 }
 
 /* All open recipients of the item get their outcome without an attempt. */
 static void
 settle_all(struct running *running, struct message *message,
-    void (*outcome_of)(const struct destination *d, const char *address, struct outcome *out))
+    void (*outcome_of)(const struct queue_item *item, const char *address, struct outcome *out))
 {
 	struct queue_item *item = running->item;
 	struct client_recipient *results = calloc(message->recipient_count, sizeof *results);
@@ -136,8 +133,7 @@ settle_all(struct running *running, struct message *message,
 	for (size_t i = 0; i < message->recipient_count; i++)
 		if (item_has(item, i)) {
 			results[count].address = message->recipients[i].address;
-			outcome_of(
-			    item_destination(item), results[count].address, &results[count].outcome);
+			outcome_of(item, results[count].address, &results[count].outcome);
 			index[count++] = (uint8_t)i;
 		}
 	item_settle(item, message, index, results, count, NULL, 0);
@@ -351,8 +347,8 @@ is_too_late(const struct queue_item *item, bool waits)
 {
 	const struct queue_message *m = item_message(item);
 
-	/* One without an end of its own is tried once more, however late. */
-	return (waits || m->has_end) && message_left_ms(m) <= 0;
+	/* The last try is at the end. One without an end of its own is tried once more, however late. */
+	return waits ? message_left_ms(m) <= 0 : m->has_end && message_left_ms(m) < -LATE_MS;
 }
 
 static enum begun
@@ -362,9 +358,10 @@ begin_next(struct lane *lane)
 	enum fair_kind kind;
 	size_t limit = 0;
 	struct path *path = queue->started && !queue->stopping ? lane_path(lane, &limit) : NULL;
-	struct fair_stream *next = path != NULL ? fair_next(&lane->fair, limit,
-						      (unsigned)queue->config->delivery.retry_share, &kind)
-						: NULL;
+	struct fair_stream *next = path != NULL
+				       ? fair_next(&lane->fair, limit,
+					     (unsigned)queue->config->delivery.retry_share, &kind)
+				       : NULL;
 	const struct destination *d;
 	struct queue_item *item;
 	bool known, waits;

@@ -124,7 +124,8 @@ queue_audit(const struct queue *queue, struct why *why)
 	if (!list_is_empty(&queue->starved) && !queue->stopping &&
 	    queue->slots - queue->idle_count + queue->loading <
 		(size_t)queue->config->delivery.max_connections)
-		return why_set(why, RC_BUG, 0, "an account waits for a connection, and one is free");
+		return why_set(
+		    why, RC_BUG, 0, "an account waits for a connection, and one is free");
 	if (queue->deferred.count > 0 && !queue->stopping && !timer_is_set(&queue->deferred.timer))
 		return why_set(why, RC_BUG, 0, "deferred items that no timer will wake");
 	return RC_OK;

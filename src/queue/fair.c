@@ -144,15 +144,15 @@ stream_place(struct fair_stream *stream, enum fair_kind kind)
 	if (list_is_empty(&stream->sides[kind].items))
 		list_del(node);
 	else if (list_is_empty(node))
-		list_add_tail(stream->is_bulk ? &turn->sides[kind].bulk
-					      : &turn->sides[kind].transactional,
+		list_add_tail(
+		    stream->is_bulk ? &turn->sides[kind].bulk : &turn->sides[kind].transactional,
 		    node);
 	side_place(turn, kind);
 }
 
 enum rc
-fair_attach(struct fair_stream *stream, struct fair_lane *lane, struct fair_account *account,
-    bool is_bulk)
+fair_attach(
+    struct fair_stream *stream, struct fair_lane *lane, struct fair_account *account, bool is_bulk)
 {
 	stream->turn = turn_get(lane, account);
 	if (stream->turn == NULL)

@@ -30,9 +30,9 @@ enum {
 
 struct fair_account {
 	char *name;
-	unsigned weight; /* 1 to FAIR_WEIGHT_MAX */
-	unsigned left;	 /* connections that it may still take in a row */
-	size_t refs;	 /* flows */
+	unsigned weight;     /* 1 to FAIR_WEIGHT_MAX */
+	unsigned left;	     /* connections that it may still take in a row */
+	size_t refs;	     /* flows */
 	struct list blocked; /* turns that wait for a connection */
 	struct list node;    /* in the queue's line of accounts that have such */
 };
@@ -40,12 +40,12 @@ struct fair_account {
 struct fair_turn {
 	struct fair_lane *lane;
 	struct fair_account *account; /* these bytes are its key in lane->turns */
-	size_t refs; /* streams that are attached */
+	size_t refs;		      /* streams that are attached */
 	bool is_blocked;
 	struct list blocked; /* in account->blocked */
 	struct fair_side {
 		struct fair_turn *turn;
-		struct list node;		  /* in lane->lines[kind], while it has items */
+		struct list node;		 /* in lane->lines[kind], while it has items */
 		struct list transactional, bulk; /* streams that have items */
 		int64_t deficit;
 		unsigned since_bulk;
@@ -77,8 +77,8 @@ void fair_account_init(struct fair_account *account, char *name);
 
 void fair_stream_init(struct fair_stream *stream);
 /* From now on its items compete in the lane as the account's. It is not attached. RC_LATER: out of memory. */
-MUST_CHECK enum rc fair_attach(struct fair_stream *stream, struct fair_lane *lane,
-    struct fair_account *account, bool is_bulk);
+MUST_CHECK enum rc fair_attach(
+    struct fair_stream *stream, struct fair_lane *lane, struct fair_account *account, bool is_bulk);
 void fair_detach(struct fair_stream *stream); /* fine when it is not attached */
 
 /* An item of the stream is ready, or is not any more. */

@@ -38,7 +38,7 @@ struct queue_item {
 		struct list node;
 		/* ITEM_NEW, in replay: when it is due by the wall clock, 0: at once. */
 		int64_t replay_ms;
-		struct {       /* ITEM_NEW, the first: whom to tell that the message is stored */
+		struct { /* ITEM_NEW, the first: whom to tell that the message is stored */
 			queue_callback *callback;
 			void *arg;
 		};
@@ -149,7 +149,7 @@ struct destination {
 	struct mx_result *hosts;
 	int64_t hosts_until_ms; /* monotonic: then they are looked up again */
 	struct mx_wait *lookup;
-	struct timer retry; /* set: memory was out, everything is tried again then */
+	struct timer retry;	   /* set: memory was out, everything is tried again then */
 	struct exchange *exchange; /* of the last hosts that were found; NULL: there are none */
 	struct list streams;
 	size_t items;	   /* of all streams, in whatever state */
@@ -182,8 +182,8 @@ struct exchange {
 	struct site *site;
 	char *key; /* the names, in order, by commas; "=ROUTE" of a smarthost */
 	size_t destinations, active;
-	unsigned failures; /* connections that failed in a row */
-	struct timer pause; /* set: begin nothing before */
+	unsigned failures;	/* connections that failed in a row */
+	struct timer pause;	/* set: begin nothing before */
 	int64_t pause_until_ms; /* monotonic; while it is set */
 	struct outcome *last;	/* the last failure, owned, or NULL */
 };
@@ -212,14 +212,15 @@ struct path {
 	size_t slots, active;
 	size_t open; /* slots that have a connection */
 	struct learned learned;
-	int64_t used_ms; /* monotonic: what was learned is kept for a while */
+	int64_t used_ms;   /* monotonic: what was learned is kept for a while */
 	struct timer wait; /* set: no attempt begins that needs a new connection */
 };
 
 /* A channel and where it is kept. */
 struct slot {
 	struct channel *channel;
-	const struct delivery_policy *policy; /* the channel's, which has it as long as it is there */
+	const struct delivery_policy
+	    *policy; /* the channel's, which has it as long as it is there */
 	struct path *path;
 	const struct exchange *exchange; /* of its last attempt; compared, not used */
 	struct list node;		 /* in path->idle */
@@ -277,6 +278,15 @@ message_queue(const struct queue_message *m)
 	return m->first.stream->key.destination->queue;
 }
 
+/* The last outcome; "": none yet. */
+static inline const char *
+item_reason(const struct queue_item *item)
+{
+	const struct queue_message *m = item_message(item);
+
+	return item->reason == NULL || (m->is_hot && item == &m->first) ? "" : item->reason->text;
+}
+
 static inline struct destination *
 item_destination(const struct queue_item *item)
 {
@@ -313,7 +323,7 @@ bool item_reroute(struct queue_item *item, const struct message *message);
 /* known.c */
 enum destination_kind known_kind(
     const struct queue *queue, const struct message *message, const char *address);
-void known_outcome(const struct destination *destination, const char *address, struct outcome *out);
+void known_outcome(const struct queue_item *item, const char *address, struct outcome *out);
 
 /* outcome.c */
 void queue_discard(struct queue_message *message); /* nothing is left to do: recorded, freed */
@@ -332,8 +342,7 @@ void reports_free(struct queue *queue);		  /* those on their way: at the end */
 
 /* stream.c: which flow and destination an item is of, and items that become ready. */
 /* Of a recipient. NULL: out of memory. */
-struct stream *stream_for(
-    struct queue *queue, const struct message *message, const char *address);
+struct stream *stream_for(struct queue *queue, const struct message *message, const char *address);
 void stream_add(struct queue_item *item);    /* a ready one */
 void stream_remove(struct queue_item *item); /* it is not ready any more */
 /* An item of it may have become ready: it is begun, or what it needs is seen to. */
@@ -368,7 +377,8 @@ bool exchange_is_ready(const struct exchange *exchange);
 /* How long it is not worth trying. */
 int64_t exchange_wait_ms(const struct exchange *exchange);
 void exchange_judge(struct exchange *exchange, const struct attempt *attempt);
-void exchange_forgive(struct exchange *exchange); /* an operator says that it is well; NULL is fine */
+void exchange_forgive(
+    struct exchange *exchange);		  /* an operator says that it is well; NULL is fine */
 struct lane *lane_get(struct site *site); /* NULL: out of memory */
 /* A path that may have another attempt, and how many it may have in all; NULL: none, and something will run the site
  * when that changes. */
@@ -383,7 +393,8 @@ void sites_free(struct queue *queue);
 bool slots_are_free(const struct queue *queue); /* of the total */
 /* A slot for an attempt of the item: an idle one of its path, a new one, or one taken from another path. */
 struct slot *slot_take(struct running *running);
-void slot_give_back(struct slot *slot); /* closed, when it has no connection or is of an older configuration */
+void slot_give_back(
+    struct slot *slot); /* closed, when it has no connection or is of an older configuration */
 void slots_close_idle(struct queue *queue);
 void slots_cut(struct queue *queue);
 

@@ -42,12 +42,12 @@ static const struct {
 };
 
 void
-known_outcome(const struct destination *destination, const char *address, struct outcome *out)
+known_outcome(const struct queue_item *item, const char *address, struct outcome *out)
 {
 	enum simulated what = simulator_outcome(span_of(address));
 
 	out->kind = OUTCOME_NONE;
-	if (destination->kind == DESTINATION_SUPPRESSED)
+	if (item_destination(item)->kind == DESTINATION_SUPPRESSED)
 		outcome_set(out, OUTCOME_FAILED, 550, "5.1.1", false, on_account_list);
 	else
 		outcome_set(out, simulated[what].kind, simulated[what].code, simulated[what].status,

@@ -66,16 +66,17 @@ learn_refused(
 	learned->wait_until_ms = now_ms + WAIT_MS * (int64_t)learned->refusals;
 	if (open < learned->good && learned->refusals < REFUSALS_IN_A_ROW)
 		return;
-	if (open < learned->good)
+	if (open < learned->good) { /* perhaps it was bad luck after all: it is tried again soon */
 		learned->good = open;
+		learned->hold_ms = HOLD_MIN_MS;
+	}
 	set_limit(learned, bounds, open);
 	learned->doubling_to = learned->limit;
 	hold(learned, now_ms);
 }
 
 void
-learn_success(
-    struct learned *learned, const struct learn_bounds *bounds, bool busy, int64_t now_ms)
+learn_success(struct learned *learned, const struct learn_bounds *bounds, bool busy, int64_t now_ms)
 {
 	if (!busy || now_ms < learned->held_until_ms)
 		return;

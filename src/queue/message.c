@@ -277,7 +277,8 @@ message_make(struct queue *queue, const struct message *from)
 		}
 		item->at_ms = not_before(from);
 		/* A start may know domains only: then the message itself tells, when it is read. */
-		if (item_destination(item)->kind == DESTINATION_SUPPRESSED && from->recipients[i].address[0] == '@')
+		if (item_destination(item)->kind == DESTINATION_SUPPRESSED &&
+		    from->recipients[i].address[0] == '@')
 			item->generation = queue->generation - 1;
 		item_add(item, i);
 	}

@@ -18,6 +18,8 @@ static void
 on_committed(void *arg, enum rc rc, const struct why *why)
 {
 	struct queue_message *m = arg;
+	struct stream *streams[MESSAGE_RECIPIENTS_MAX];
+	size_t count = 0;
 	queue_callback *callback = m->first.callback;
 	void *callback_arg = m->first.arg;
 
@@ -28,11 +30,13 @@ on_committed(void *arg, enum rc rc, const struct why *why)
 	}
 	message_queue(m)->message_count++;
 	callback(callback_arg, RC_OK, m->entry.sequence, why);
-	ITEMS_FOREACH (item, m)
+	ITEMS_FOREACH (item, m) {
+		streams[count++] = item->stream;
 		item_begin(item);
-	/* The message stays: an attempt ends later, never from inside. */
-	ITEMS_FOREACH (item, m)
-		stream_run(item->stream);
+	}
+	/* What is known without an attempt is settled from inside: the message may be gone after any of them. */
+	for (size_t i = 0; i < count; i++)
+		stream_run(streams[i]);
 }
 
 enum rc
@@ -219,8 +223,9 @@ queue_new(const struct queue_options *options, struct config *config, struct tls
 	wheel_init(&queue->deferred, options->core, item_on_due);
 	timer_init(&queue->sweep_timer, options->core, on_sweep, queue);
 	timer_init(&queue->later_timer, options->core, destinations_run_later, queue);
-	return sites_open(queue) == RC_OK ? RC_OK
-					  : why_set(why, RC_LATER, 0, "out of memory for the queue");
+	return sites_open(queue) == RC_OK
+		   ? RC_OK
+		   : why_set(why, RC_LATER, 0, "out of memory for the queue");
 }
 
 void

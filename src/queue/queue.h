@@ -38,8 +38,8 @@ struct queue_options {
 	 * "@example.com", which stands for any address in it, whether it may have. NULL: nobody is. */
 	bool (*is_suppressed)(void *arg, const struct message *envelope, const char *address);
 	/* Fills what differs from the defaults; NULL: nothing does. Asked again by queue_flows_changed. */
-	void (*flow_settings)(void *arg, const char *account, const char *set,
-	    struct queue_flow_settings *settings);
+	void (*flow_settings)(
+	    void *arg, const char *account, const char *set, struct queue_flow_settings *settings);
 	/* A recipient has failed for good; NULL: nobody asks. */
 	void (*on_failed)(void *arg, const struct message *message, const char *address,
 	    const struct outcome *outcome);
@@ -107,10 +107,10 @@ bool queue_is_for(const struct queue_message *message, struct span destination);
 
 /* One recipient, by its index in the message; its address is in the spool (queue_load). */
 struct queue_recipient_view {
-	const char *state;  /* "active", "deferred", "held", "done" */
+	const char *state;	 /* "active", "deferred", "held", "done" */
 	const char *destination; /* "" when done */
-	const char *reason; /* last outcome, or "" */
-	int64_t due_ms;	    /* wall clock; 0: at once, or done */
+	const char *reason;	 /* last outcome, or "" */
+	int64_t due_ms;		 /* wall clock; 0: at once, or done */
 	unsigned attempts;
 };
 void queue_view_recipient(

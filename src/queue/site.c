@@ -17,7 +17,7 @@ enum {
 	PAUSE_AFTER_FAILURES = 3,
 	PAUSE_MIN_MS = 10000,
 	PAUSE_MAX_MS = 300000,
-	PROBE_MS = 2000,	/* others wait that long for the outcome of the one that tries */
+	PROBE_MS = 2000, /* others wait that long for the outcome of the one that tries */
 	KEEP_LEARNED_MS = 3600000,
 	LOCAL_LIMIT = 100
 };
@@ -65,10 +65,12 @@ add_names(const struct mx_result *hosts, struct buf *out)
 		const char *next = NULL;
 
 		for (size_t i = 0;
-		     i < hosts->count && hosts->hosts[i].preference == hosts->hosts[0].preference; i++) {
+		     i < hosts->count && hosts->hosts[i].preference == hosts->hosts[0].preference;
+		     i++) {
 			const char *name = hosts->hosts[i].name;
 
-			if (strcasecmp(name, last) > 0 && (next == NULL || strcasecmp(name, next) < 0))
+			if (strcasecmp(name, last) > 0 &&
+			    (next == NULL || strcasecmp(name, next) < 0))
 				next = name;
 		}
 		if (next == NULL)
@@ -131,8 +133,7 @@ bool
 exchange_is_ready(const struct exchange *e)
 {
 	/* After failures one attempt at a time tells whether the hosts are back. */
-	return !timer_is_set(&e->pause) &&
-	       (e->failures < PAUSE_AFTER_FAILURES || e->active == 0);
+	return !timer_is_set(&e->pause) && (e->failures < PAUSE_AFTER_FAILURES || e->active == 0);
 }
 
 int64_t

@@ -112,8 +112,8 @@ slot_new(struct path *path, struct delivery_policy *policy)
 
 /* An idle one of the path with the same policy, and if possible of the same hosts. */
 static struct slot *
-find_idle(const struct path *path, const struct delivery_policy *policy,
-    const struct exchange *exchange)
+find_idle(
+    const struct path *path, const struct delivery_policy *policy, const struct exchange *exchange)
 {
 	struct slot *any = NULL;
 	int looked_at = 0;

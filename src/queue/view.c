@@ -35,14 +35,6 @@ state_name(const struct queue_item *item)
 					    : "active";
 }
 
-static const char *
-reason_text(const struct queue_item *item)
-{
-	const struct queue_message *m = item_message(item);
-
-	return item->reason == NULL || (m->is_hot && item == &m->first) ? "" : item->reason->text;
-}
-
 void
 queue_view(struct queue_message *m, struct queue_view *out)
 {
@@ -64,7 +56,7 @@ queue_view(struct queue_message *m, struct queue_view *out)
 		.attempts = next != NULL ? next->attempts : 0,
 		.recipients = m->recipient_count,
 		.open = (unsigned)count_open(m),
-		.reason = next != NULL ? reason_text(next) : "" };
+		.reason = next != NULL ? item_reason(next) : "" };
 }
 
 bool
@@ -84,7 +76,7 @@ queue_view_recipient(const struct queue_message *m, size_t index, struct queue_r
 		if (item_has(item, index))
 			*out = (struct queue_recipient_view){ .state = state_name(item),
 				.destination = item_destination(item)->key,
-				.reason = reason_text(item),
+				.reason = item_reason(item),
 				.due_ms = due_ms(item),
 				.attempts = item->attempts };
 }

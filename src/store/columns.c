@@ -16,6 +16,7 @@ static const struct store_column account[] = {
 	[ACCOUNT_QUOTA_24H] = { "quota_24h", STORE_INT, false },
 	[ACCOUNT_SUPPRESSION] = { "suppression", STORE_TEXT, false },
 	[ACCOUNT_CREATED_MS] = { "created_ms", STORE_INT, false },
+	[ACCOUNT_WEIGHT] = { "weight", STORE_INT, false },
 };
 
 static const struct store_column credential[] = {
@@ -46,6 +47,7 @@ static const struct store_column config_set[] = {
 	[CONFIG_SET_SUPPRESSION] = { "suppression", STORE_TEXT, false },
 	[CONFIG_SET_TAGS] = { "tags", STORE_TEXT, false },
 	[CONFIG_SET_CREATED_MS] = { "created_ms", STORE_INT, false },
+	[CONFIG_SET_CLASS] = { "class", STORE_TEXT, false },
 };
 
 static const struct store_column event_destination[] = {

@@ -37,6 +37,7 @@ enum store_account_column {
 	ACCOUNT_QUOTA_24H,
 	ACCOUNT_SUPPRESSION, /* reasons: "BOUNCE COMPLAINT", "" none */
 	ACCOUNT_CREATED_MS,
+	ACCOUNT_WEIGHT,
 	ACCOUNT_COLUMNS
 };
 
@@ -70,6 +71,7 @@ enum store_config_set_column {
 	CONFIG_SET_SUPPRESSION, /* "inherit", "none", or reasons */
 	CONFIG_SET_TAGS,	/* "name=value, ..." */
 	CONFIG_SET_CREATED_MS,
+	CONFIG_SET_CLASS,
 	CONFIG_SET_COLUMNS
 };
 

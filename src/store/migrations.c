@@ -55,7 +55,13 @@ static const char version_1[] =
     COUNTED("config_set")
     COUNTED("event_destination")
     COUNTED("suppression");
+
+static const char version_2[] =
+    "ALTER TABLE account ADD COLUMN weight INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE config_set ADD COLUMN class TEXT NOT NULL DEFAULT 'transactional';"
+    "UPDATE account SET checksum = NULL;"
+    "UPDATE config_set SET checksum = NULL;";
 /* clang-format on */
 
-const char *const store_migrations[] = { version_1 };
+const char *const store_migrations[] = { version_1, version_2 };
 const size_t store_migration_count = ARRAY_LEN(store_migrations);

@@ -46,6 +46,38 @@ outcome_format(const struct outcome *outcome, char *out, size_t size)
 		    out, size, "%d %s %s", outcome->code, outcome->status, outcome->text);
 }
 
+/* "4.7.1" */
+static bool
+is_status(struct span s)
+{
+	struct span part;
+	uint64_t value;
+	int parts = 0;
+
+	while (span_next(&s, '.', &part)) {
+		if (!span_uint(part, 999, &value))
+			return false;
+		parts++;
+	}
+	return parts == 3;
+}
+
+enum rc
+outcome_parse(const char *text, struct outcome *out)
+{
+	struct span rest = span_of(text), code = SPAN_EMPTY, status = SPAN_EMPTY;
+	char copy[sizeof out->status];
+	uint64_t value;
+
+	if (!span_next(&rest, ' ', &code) || !span_uint(code, 599, &value) || value < 400 ||
+	    !span_next(&rest, ' ', &status) || !is_status(status) ||
+	    !span_copy(status, copy, sizeof copy))
+		return RC_BAD;
+	out->kind = OUTCOME_NONE;
+	outcome_set(out, OUTCOME_DEFERRED, (int)value, copy, true, rest.len > 0 ? rest.p : "");
+	return RC_OK;
+}
+
 const char *
 outcome_kind_name(enum outcome_kind kind)
 {

@@ -34,6 +34,9 @@ void outcome_from_reply(struct outcome *outcome, int code, const char *status, c
 /* "550 5.1.1 user unknown" as logs and Diagnostic-Code have it. */
 void outcome_format(const struct outcome *outcome, char *out, size_t size);
 
+/* A deferral from what outcome_format made of one. RC_BAD: the text is no such thing. */
+MUST_CHECK enum rc outcome_parse(const char *text, struct outcome *out);
+
 const char *outcome_kind_name(enum outcome_kind kind); /* "sent", "bounced", "deferred" */
 
 #endif

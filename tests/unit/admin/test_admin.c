@@ -1016,7 +1016,7 @@ test_the_store_is_down(void **state)
 	begin_account(&answer, ADMIN_CHANGE, "c", "");
 	check_refused(&answer, 404, "There is no account \"c\".");
 	close_world();
-	sql("PRAGMA user_version = 1");
+	sql("PRAGMA user_version = 2");
 	open_world("");
 	assert_string_equal(owner_of(ID_1), "a");
 }

@@ -107,7 +107,7 @@ test_every_kind_comes_back(void **state)
 	shelf_reopen(shelf);
 	assert_contents(shelf, buf_cstr(&want));
 	store_stats(shelf->store, &stats);
-	assert_int_equal(stats.version, 1);
+	assert_int_equal(stats.version, 2);
 	assert_int_equal(stats.waiting, 0);
 	buf_free(&want);
 }
@@ -495,15 +495,17 @@ static const char *const schemas[] = {
 	"NULL,"
 	" created_ms INTEGER NOT NULL, message_id TEXT NOT NULL, feedback_id TEXT NOT NULL, "
 	"checksum INTEGER,"
-	" PRIMARY KEY (account, address)) STRICT, WITHOUT ROWID;" COUNTED_1("account")
-	    COUNTED_1("credential") COUNTED_1("identity") COUNTED_1("config_set")
-		COUNTED_1("event_destination") COUNTED_1(
-		    "suppression") "INSERT INTO tally VALUES ('account', 0), ('credential', 0), "
-				   "('identity', 0), ('config_set', 0),"
-				   " ('event_destination', 0), ('suppression', 0);"
-				   "INSERT INTO identity VALUES ('a', 'example.com', 1, 'set', '', "
-				   "1764043704123, NULL);"
-				   "PRAGMA application_id = 1886614642; PRAGMA user_version = 1;",
+	" PRIMARY KEY (account, address)) STRICT, WITHOUT ROWID;" COUNTED_1("account") COUNTED_1(
+	    "credential") COUNTED_1("identity") COUNTED_1("config_set")
+	    COUNTED_1("event_destination") COUNTED_1(
+		"suppression") "INSERT INTO tally VALUES ('account', 0), ('credential', 0), "
+			       "('identity', 0), ('config_set', 0),"
+			       " ('event_destination', 0), ('suppression', 0);"
+			       "INSERT INTO identity VALUES ('a', 'example.com', 1, 'set', '', "
+			       "1764043704123, NULL);"
+			       "INSERT INTO account VALUES ('old', 'ses', 1, 1, 'reject', 5, 6, 7, "
+			       "'both', 8, NULL);"
+			       "PRAGMA application_id = 1886614642; PRAGMA user_version = 1;",
 };
 
 static void
@@ -523,8 +525,9 @@ test_earlier_versions_are_migrated(void **state)
 		shelf_open(shelf);
 		assert_null(store_down(shelf->store));
 		store_stats(shelf->store, &stats);
-		assert_int_equal(stats.version, 1);
-		buf_addf(&want, "identity|a|example.com|1|set||1764043704123\n");
+		assert_int_equal(stats.version, 2);
+		buf_addf(&want, "account|old|ses|1|1|reject|0x1.4p+2|0x1.8p+2|7|both|8|1\n"
+				"identity|a|example.com|1|set||1764043704123\n");
 		assert_contents(shelf, buf_cstr(&want));
 		shelf_close(shelf);
 		sql(shelf, "DELETE FROM tally"); /* is counted anew */
@@ -534,7 +537,8 @@ test_earlier_versions_are_migrated(void **state)
 		sql(shelf, "UPDATE config_set SET pool = 'by hand', checksum = NULL");
 		row.values[CONFIG_SET_POOL].text = "by hand";
 		buf_clear(&want);
-		buf_addf(&want, "identity|a|example.com|1|set||1764043704123\n");
+		buf_addf(&want, "account|old|ses|1|1|reject|0x1.4p+2|0x1.8p+2|7|both|8|1\n"
+				"identity|a|example.com|1|set||1764043704123\n");
 		add_line(&want, &row);
 		shelf_open(shelf);
 		assert_contents(shelf, buf_cstr(&want));
@@ -552,7 +556,7 @@ test_a_new_file_has_the_newest_version(void **state)
 	shelf_path(shelf, "postrider.db", path);
 	shelf_open(shelf);
 	shelf_close(shelf);
-	assert_int_equal(sql_number(path, "PRAGMA user_version"), 1);
+	assert_int_equal(sql_number(path, "PRAGMA user_version"), 2);
 	assert_int_equal(sql_number(path, "PRAGMA application_id"), 1886614642);
 	assert_int_equal(
 	    sql_number(path, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"), 7);
@@ -602,12 +606,12 @@ test_what_is_not_ours_is_refused(void **state)
 	shelf_path(shelf, "postrider.db", path);
 	shelf_open(shelf);
 	shelf_close(shelf);
-	sql(shelf, "PRAGMA user_version = 2");
-	assert_refused(shelf, "of schema version 2, and this program knows 1");
-	sql(shelf, "PRAGMA user_version = 1; PRAGMA application_id = 5");
+	sql(shelf, "PRAGMA user_version = 3");
+	assert_refused(shelf, "of schema version 3, and this program knows 2");
+	sql(shelf, "PRAGMA user_version = 2; PRAGMA application_id = 5");
 	assert_refused(shelf, "not one of postrider's");
 	sql(shelf, "PRAGMA application_id = 1886614642; ALTER TABLE identity DROP COLUMN senders");
-	assert_refused(shelf, "its schema is not that of version 1");
+	assert_refused(shelf, "its schema is not that of version 2");
 	(void)unlink(path);
 	sql(shelf, "CREATE TABLE other (a)");
 	assert_refused(shelf, "not one of postrider's");

@@ -18,3 +18,7 @@ check_PROGRAMS += tests/unit/wire/test_proxy
 TESTS += tests/unit/wire/test_proxy
 tests_unit_wire_test_proxy_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_wire_test_proxy_LDADD = $(L_WIRE) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/wire/test_outcome
+TESTS += tests/unit/wire/test_outcome
+tests_unit_wire_test_outcome_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_wire_test_outcome_LDADD = $(L_WIRE) $(CMOCKA_LIBS)
