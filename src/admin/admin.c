@@ -72,6 +72,15 @@ check_owner(const struct admin *admin, const char *account, struct why *why)
 		   : admin_there_is_none(OBJECT_ACCOUNT, account, why);
 }
 
+static bool
+pool_is_there(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->pool_count; i++)
+		if (strcmp(config->pools[i].name, name) == 0)
+			return true;
+	return name[0] == '\0';
+}
+
 static enum rc
 check_object(const struct admin *admin, enum config_object_kind kind, const char *account,
     const union config_object *object, struct why *why)
@@ -85,6 +94,9 @@ check_object(const struct admin *admin, enum config_object_kind kind, const char
 	}
 	if (kind == OBJECT_SET && object->set.max_delivery_ms % 1000 != 0) /* as the store has it */
 		return why_set(why, RC_BAD, 400, "max_delivery must be whole seconds");
+	if (kind == OBJECT_SET && !pool_is_there(admin->config, object->set.pool))
+		return why_set(why, RC_BAD, 400, "There is no pool \"%s\" in the configuration.",
+		    object->set.pool);
 	if (kind != OBJECT_IDENTITY)
 		return RC_OK;
 	if (object->identity.configuration_set[0] != '\0' &&

@@ -97,7 +97,7 @@ row_of_set(const struct config_set *set, struct row_scratch *scratch, struct sto
 	v[CONFIG_SET_NAME] = text(set->name);
 	v[CONFIG_SET_SENDING_ENABLED] = number(set->sending_enabled);
 	v[CONFIG_SET_TLS] = text(config_object_choice(OBJECT_SET, object, "tls"));
-	v[CONFIG_SET_POOL] = text("");
+	v[CONFIG_SET_POOL] = text(set->pool);
 	v[CONFIG_SET_MAX_DELIVERY_S] = number(set->max_delivery_ms / 1000);
 	v[CONFIG_SET_SUPPRESSION] = text(config_object_choice(OBJECT_SET, object, "suppression"));
 	v[CONFIG_SET_TAGS] = text(words(set->tags, set->tag_count, scratch));
@@ -188,6 +188,8 @@ row_to_set(const struct store_row *row, union config_object *out, struct why *wh
 		rc = set_text(OBJECT_SET, out, "suppression", v[CONFIG_SET_SUPPRESSION].text, why);
 	if (rc == RC_OK)
 		rc = set_text(OBJECT_SET, out, "class", v[CONFIG_SET_CLASS].text, why);
+	if (rc == RC_OK)
+		rc = set_text(OBJECT_SET, out, "pool", v[CONFIG_SET_POOL].text, why);
 	if (rc == RC_OK)
 		rc = set_text(OBJECT_SET, out, "tags", v[CONFIG_SET_TAGS].text, why);
 	if (rc != RC_OK) {

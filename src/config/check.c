@@ -160,13 +160,27 @@ set_key(const char *account, const char *set)
 }
 
 static void
-check_sets(struct load *load, const struct names *accounts, struct names *sets)
+add_pools(struct load *load, struct names *names)
+{
+	for (size_t i = 0; i < load->config->pool_count; i++) {
+		const char *name = load->config->pools[i].name;
+
+		names_add_take(load, names, "pools", strdup(name), name,
+		    place_of(load, LIST_POOLS, i, "name"));
+	}
+}
+
+static void
+check_sets(
+    struct load *load, const struct names *accounts, const struct names *pools, struct names *sets)
 {
 	for (size_t i = 0; i < load->config->set_count; i++) {
 		const struct config_set *set = &load->config->sets[i];
 
 		check_reference(load, accounts, "account", set->account, set->account,
 		    place_of(load, LIST_SETS, i, "account"));
+		check_reference(load, pools, "pool", set->pool, set->pool,
+		    place_of(load, LIST_SETS, i, "pool"));
 		names_add_take(load, sets, "configuration sets of one account",
 		    set_key(set->account, set->name), set->name,
 		    place_of(load, LIST_SETS, i, "name"));
@@ -227,16 +241,22 @@ check_identities(struct load *load, const struct names *accounts, const struct n
 static void
 check_owners(struct load *load)
 {
-	struct names accounts, sets;
+	struct names accounts, pools, sets;
 
 	if (!names_init(load, &accounts, load->config->account_count))
 		return;
+	if (!names_init(load, &pools, load->config->pool_count)) {
+		names_free(&accounts);
+		return;
+	}
 	add_accounts(load, &accounts);
+	add_pools(load, &pools);
 	if (names_init(load, &sets, load->config->set_count)) {
-		check_sets(load, &accounts, &sets);
+		check_sets(load, &accounts, &pools, &sets);
 		check_identities(load, &accounts, &sets);
 		names_free(&sets);
 	}
+	names_free(&pools);
 	names_free(&accounts);
 }
 
@@ -332,6 +352,46 @@ check_certificates(struct load *load)
 	names_free(&names);
 }
 
+/* One address is one source: what a site takes from it is learned once. */
+static void
+check_source(
+    struct load *load, struct names *names, const struct config_source *source, struct place at)
+{
+	if (*source->ipv4 == '\0' && *source->ipv6 == '\0')
+		LOAD_FAIL(load, at, "source \"%s\" has no address; give it ipv4, ipv6 or both",
+		    source->name);
+	names_add_take(load, names, "sources", strdup(source->name), source->name, at);
+}
+
+static void
+check_pools(struct load *load)
+{
+	const struct config *config = load->config;
+	struct names names;
+	size_t count = 0;
+
+	for (size_t i = 0; i < config->pool_count; i++)
+		count += config->pools[i].source_count;
+	if (!names_init(load, &names, count))
+		return;
+	for (size_t i = 0; i < config->pool_count; i++) {
+		const struct config_pool *pool = &config->pools[i];
+		config_setting_t *list =
+		    pool->source_count == 0
+			? NULL
+			: config_setting_get_member(load->origins[LIST_POOLS][i], "sources");
+
+		if (pool->source_count == 0)
+			LOAD_FAIL(load, place_of(load, LIST_POOLS, i, "name"),
+			    "pool \"%s\" has no sources", pool->name);
+		for (size_t j = 0; j < pool->source_count; j++)
+			check_source(load, &names, &pool->sources[j],
+			    load_place_of(
+				load, config_setting_get_elem(list, (unsigned)j), "name"));
+	}
+	names_free(&names);
+}
+
 static void
 check_route(struct load *load, const struct config_route *route, size_t index)
 {
@@ -410,6 +470,7 @@ check_all(struct load *load)
 	check_owners(load);
 	check_listeners(load);
 	check_certificates(load);
+	check_pools(load);
 	check_routes(load);
 	check_milters(load);
 	check_pairs(load);

@@ -128,11 +128,25 @@ struct config_set {
 	bool sending_enabled;
 	enum config_tls_policy tls; /* OPPORTUNISTIC, REQUIRE or VERIFY */
 	enum config_class class;
+	char *pool;		 /* "": delivery.source_ipv4 and source_ipv6 */
 	int64_t max_delivery_ms; /* 0: delivery.max_age */
 	enum config_suppression suppression;
 	char **tags; /* "name=value": of each message that does not have the name */
 	size_t tag_count;
 	int64_t created_ms; /* not in the file: 0 */
+};
+
+/* pools = ( { name; sources = ( { ... } ) } ): own addresses that connections come from */
+struct config_source {
+	char *name;
+	char *ipv4, *ipv6; /* one of them may be "": hosts of that family are not tried */
+	char *hostname;	   /* in EHLO; "": config->hostname */
+	int64_t weight;
+};
+struct config_pool {
+	char *name;
+	struct config_source *sources;
+	size_t source_count;
 };
 
 /* routes = ( { ... } ): the first that matches wins; none: MX */
@@ -239,6 +253,8 @@ struct config {
 		char *source_ipv4, *source_ipv6; /* "": the system chooses */
 		bool allow_private; /* deliver to loopback and private addresses found by MX */
 	} delivery;
+	struct config_pool *pools;
+	size_t pool_count;
 	struct config_route *routes;
 	size_t route_count;
 	struct {

@@ -393,6 +393,9 @@ static const struct schema_row set_rows[] = {
 	{ ROW(ENUM, "class", config_set, class,
 	      "what goes first when several messages of the account wait for a site"),
 	    CHOICES(config_set, class, set_classes), DEFAULT("transactional") },
+	{ ROW(NAME, "pool", config_set, pool,
+	      "the pool of own addresses that its mail is sent from"),
+	    DEFAULT(""), .fallback_note = "delivery.source_ipv4 and source_ipv6" },
 	{ ROW(DURATION, "max_delivery", config_set, max_delivery_ms,
 	      "give up delivery after that long; 0: delivery.max_age counts"),
 	    RANGE(0, DAYS(14)), DEFAULT("0") },
@@ -462,6 +465,38 @@ static const struct schema_row delivery_rows[] = {
 	    DEFAULT("false") },
 };
 static const struct schema_group delivery_group = { .path = "delivery", ROWS(delivery_rows) };
+
+static const struct schema_row source_rows[] = {
+	{ ROW(NAME, "name", config_source, name, "name in logs and counters") },
+	{ ROW(IPV4, "ipv4", config_source, ipv4, "own address for IPv4 connections"), DEFAULT(""),
+	    .fallback_note = "IPv4 is not used" },
+	{ ROW(IPV6, "ipv6", config_source, ipv6, "own address for IPv6 connections"), DEFAULT(""),
+	    .fallback_note = "IPv6 is not used" },
+	{ ROW(HOSTNAME, "hostname", config_source, hostname,
+	      "own name in EHLO, which the addresses' PTR records should have"),
+	    DEFAULT(""), .fallback_note = "hostname" },
+	{ ROW(INT, "weight", config_source, weight,
+	      "so many messages for each one of a source of weight 1"),
+	    RANGE(1, 1000), DEFAULT("1") },
+};
+static const struct schema_group source_group = { .path = "pools.sources",
+	.what = "source",
+	.key = "name",
+	.list = LIST_NESTED,
+	.element_size = sizeof(struct config_source),
+	ROWS(source_rows) };
+
+static const struct schema_row pool_rows[] = {
+	{ ROW(NAME, "name", config_pool, name, "name in configuration sets") },
+	{ LIST("sources", config_pool, source, source_group,
+	    "the addresses; each site is reached from all of them, by their weights") },
+};
+static const struct schema_group pool_group = { .path = "pools",
+	.what = "pool",
+	.key = "name",
+	.list = LIST_POOLS,
+	.element_size = sizeof(struct config_pool),
+	ROWS(pool_rows) };
 
 static const struct schema_row route_rows[] = {
 	{ ROW(NAME, "name", config_route, name, "name in logs and counters") },
@@ -543,6 +578,8 @@ static const struct schema_row root_rows[] = {
 	    .fallback = "",
 	    .help = "named sets of sending options" },
 	{ SECTION("delivery", delivery_group, "sending to remote hosts") },
+	{ LIST("pools", config, pool, pool_group,
+	    "own addresses that mail is sent from, by configuration set") },
 	{ LIST("routes", config, route, route_group,
 	    "exceptions from MX delivery; the first that matches wins") },
 	{ SECTION("dns", dns_group, "name resolution") },

@@ -72,6 +72,7 @@ free_set(struct config_set *set)
 {
 	free(set->name);
 	free(set->account);
+	free(set->pool);
 	for (size_t i = 0; i < set->tag_count; i++)
 		free(set->tags[i]);
 	free(set->tags);
@@ -143,6 +144,7 @@ copy_set(struct config_set *to, const struct config_set *from)
 	*to = *from;
 	to->name = span_dup(span_of(from->name));
 	to->account = span_dup(span_of(from->account));
+	to->pool = span_dup(span_of(from->pool));
 	to->tags = calloc(from->tag_count + 1, sizeof *to->tags);
 	to->tag_count = 0;
 	while (to->tags != NULL && to->tag_count < from->tag_count) {
@@ -152,7 +154,7 @@ copy_set(struct config_set *to, const struct config_set *from)
 			return false;
 		to->tags[to->tag_count++] = tag;
 	}
-	return to->name != NULL && to->account != NULL && to->tags != NULL;
+	return to->name != NULL && to->account != NULL && to->pool != NULL && to->tags != NULL;
 }
 
 enum rc

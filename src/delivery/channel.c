@@ -514,25 +514,34 @@ static const struct conn_ops conn_callbacks = {
 
 /* ------------------------------------------------------------------ connecting ---------------- */
 
-static bool
+enum binding {
+	BIND_NONE,
+	BIND_SOURCE,
+	BIND_IMPOSSIBLE /* the source has no address of that family */
+};
+
+static enum binding
 source_address(
-    const struct config *config, int family, struct sockaddr_storage *out, socklen_t *len)
+    const struct delivery_policy *policy, int family, struct sockaddr_storage *out, socklen_t *len)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+	const char *text = family == AF_INET ? policy->source_ipv4 : policy->source_ipv6;
+	bool good;
 
 	memset(out, 0, sizeof *out);
-	if (family == AF_INET && config->delivery.source_ipv4[0] != '\0') {
+	if (text[0] == '\0')
+		return policy->is_pool ? BIND_IMPOSSIBLE : BIND_NONE;
+	if (family == AF_INET) {
 		v4->sin_family = AF_INET;
 		*len = sizeof *v4;
-		return inet_pton(AF_INET, config->delivery.source_ipv4, &v4->sin_addr) == 1;
-	}
-	if (family == AF_INET6 && config->delivery.source_ipv6[0] != '\0') {
+		good = inet_pton(AF_INET, text, &v4->sin_addr) == 1;
+	} else {
 		v6->sin6_family = AF_INET6;
 		*len = sizeof *v6;
-		return inet_pton(AF_INET6, config->delivery.source_ipv6, &v6->sin6_addr) == 1;
+		good = inet_pton(AF_INET6, text, &v6->sin6_addr) == 1;
 	}
-	return false;
+	return good ? BIND_SOURCE : BIND_IMPOSSIBLE;
 }
 
 static bool
@@ -542,15 +551,21 @@ try_address(struct channel *channel, const struct mx_host *host, const struct mx
 	const struct sockaddr *to = (const struct sockaddr *)&address->addr;
 	struct sockaddr_storage source;
 	socklen_t source_len = 0;
-	bool bound = source_address(config, to->sa_family, &source, &source_len);
+	enum binding binding = source_address(channel->policy, to->sa_family, &source, &source_len);
 	struct attempt_report *report = &channel->attempt->report;
 	struct why why = WHY_EMPTY;
-	struct client_options options = { .ehlo_name = config->hostname,
+	struct client_options options = { .ehlo_name = channel->policy->ehlo_name,
 		.username = channel->policy->username,
 		.password = channel->policy->password,
 		.tls = channel->in_clear ? TLS_POLICY_NONE : channel->attempt->tls,
 		.in_tls = channel->policy->tls == TLS_POLICY_IMPLICIT };
 
+	if (binding == BIND_IMPOSSIBLE) {
+		if (channel->last.kind == OUTCOME_NONE)
+			note_failure(channel, 421, "4.4.1", false,
+			    "the source has no address for the hosts that were found");
+		return false;
+	}
 	(void)snprintf(report->host, sizeof report->host, "%s", host->name);
 	conn_format_address(to, channel->peer, &channel->peer_port);
 	(void)snprintf(report->address, sizeof report->address, "%s", channel->peer);
@@ -558,8 +573,8 @@ try_address(struct channel *channel, const struct mx_host *host, const struct mx
 	(void)snprintf(channel->peer_name, sizeof channel->peer_name, "%s", host->name);
 	channel->connects++;
 	channel->conn = conn_connect(channel->loop, to, address->len,
-	    bound ? (const struct sockaddr *)&source : NULL, source_len, INPUT_MAX, &conn_callbacks,
-	    channel, &why);
+	    binding == BIND_SOURCE ? (const struct sockaddr *)&source : NULL, source_len, INPUT_MAX,
+	    &conn_callbacks, channel, &why);
 	if (channel->conn == NULL) {
 		note_failure(channel, 421, "4.4.1", false, why.text);
 		return false;

@@ -25,6 +25,10 @@ struct delivery_policy {
 	struct loop *core;
 	enum config_tls_policy tls;
 	char *username, *password; /* owned; "" : no AUTH */
+	/* Who we are to the hosts; in the configuration. Addresses: "" lets the system choose, but in a pool hosts of
+	 * that family are not tried. */
+	const char *ehlo_name, *source_ipv4, *source_ipv6;
+	bool is_pool;
 };
 struct delivery_policy *delivery_policy_ref(struct delivery_policy *policy);
 void delivery_policy_unref(struct delivery_policy *policy);

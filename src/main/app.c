@@ -301,7 +301,10 @@ flow_settings(void *arg, const char *account, const char *set, struct queue_flow
 
 	if (account_is_there(a))
 		settings->weight = (unsigned)account_settings(a)->weight;
-	settings->is_bulk = s != NULL && s->class == CLASS_BULK;
+	if (s != NULL) {
+		settings->is_bulk = s->class == CLASS_BULK;
+		settings->pool = s->pool;
+	}
 }
 
 static void

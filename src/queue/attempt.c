@@ -322,6 +322,7 @@ begin(struct queue_item *item, struct lane *lane, enum fair_kind kind, struct pa
 	running->give_up = give_up;
 	fair_begin(&item->stream->fair, kind, fair_cost(m->entry.size),
 	    (unsigned)queue->config->delivery.retry_share);
+	path_count(path);
 	queue->ready--;
 	item->state = ITEM_ACTIVE;
 	load(running);

@@ -253,7 +253,7 @@ destination_place(struct stream *stream)
 		return;
 	}
 	fair_detach(&stream->fair);
-	lane = lane_get(site);
+	lane = lane_get(site, site->is_local ? pool_find(d->queue, "") : stream->key.flow->pool);
 	if (lane == NULL || fair_attach(&stream->fair, &lane->fair, stream->key.flow->account,
 				stream->key.flow->is_bulk) != RC_OK)
 		timer_set(&d->retry, NO_MEMORY_MS);

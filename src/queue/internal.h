@@ -167,10 +167,25 @@ struct stream {
 	size_t items;
 };
 
+/* An own address, or one of each family. */
+struct source {
+	char *name; /* "": those of `delivery`, or as the system chooses */
+	const struct config_source
+	    *settings; /* in queue->config; NULL for "", and for one that is gone */
+	unsigned weight;
+};
+
+struct pool {
+	char *name; /* "": the default */
+	struct source **sources;
+	size_t count; /* 0: it is gone */
+};
+
 /* The messages of an account that were sent with one configuration set. */
 struct flow {
 	struct queue *queue;
 	struct fair_account *account;
+	struct pool *pool;
 	struct list streams;
 	bool is_bulk;
 	size_t key_len;
@@ -201,12 +216,15 @@ struct site {
 struct lane {
 	struct fair_lane fair;
 	struct site *site;
+	struct pool *pool;
 	struct list node; /* in site->lanes */
 };
 
 /* A site as seen from one source address. */
 struct path {
 	struct site *site;
+	struct source *source;
+	double begun;	  /* attempts by the weight of the source: the least is next */
 	struct list node; /* in site->paths */
 	struct list idle; /* slots */
 	size_t slots, active;
@@ -250,7 +268,8 @@ struct queue {
 	struct tls_client *tls_client;
 	uint32_t generation; /* counts configurations */
 	struct map destinations, streams, flows, accounts, sites;
-	struct map policies; /* struct delivery_policy, by route; of the present configuration */
+	struct map pools, sources;
+	struct list policies; /* struct policy, of the present configuration */
 	struct map reasons;
 	struct slab messages;
 	struct list cursors;
@@ -378,16 +397,23 @@ bool exchange_is_ready(const struct exchange *exchange);
 int64_t exchange_wait_ms(const struct exchange *exchange);
 void exchange_judge(struct exchange *exchange, const struct attempt *attempt);
 void exchange_forgive(
-    struct exchange *exchange);		  /* an operator says that it is well; NULL is fine */
-struct lane *lane_get(struct site *site); /* NULL: out of memory */
+    struct exchange *exchange); /* an operator says that it is well; NULL is fine */
+struct lane *lane_get(struct site *site, struct pool *pool); /* NULL: out of memory */
 /* A path that may have another attempt, and how many it may have in all; NULL: none, and something will run the site
  * when that changes. */
 struct path *lane_path(struct lane *lane, size_t *limit);
+void path_count(struct path *path); /* one begins */
 void path_judge(struct path *path, struct slot *slot, const struct attempt *attempt);
 enum rc sites_open(struct queue *queue); /* queue->local */
 void sites_reconfigure(struct queue *queue);
 void sites_sweep(struct queue *queue);
 void sites_free(struct queue *queue);
+
+/* pool.c: own addresses */
+MUST_CHECK enum rc pools_configure(struct queue *queue);
+/* By name, or the default one when there is none of that name. */
+struct pool *pool_find(const struct queue *queue, const char *name);
+void pools_free(struct queue *queue);
 
 /* slot.c: connections, kept and shared. */
 bool slots_are_free(const struct queue *queue); /* of the total */

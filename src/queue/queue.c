@@ -220,12 +220,13 @@ queue_new(const struct queue_options *options, struct config *config, struct tls
 	list_init(&queue->busy_slots);
 	list_init(&queue->starved);
 	list_init(&queue->later);
+	list_init(&queue->policies);
 	wheel_init(&queue->deferred, options->core, item_on_due);
 	timer_init(&queue->sweep_timer, options->core, on_sweep, queue);
 	timer_init(&queue->later_timer, options->core, destinations_run_later, queue);
-	return sites_open(queue) == RC_OK
-		   ? RC_OK
-		   : why_set(why, RC_LATER, 0, "out of memory for the queue");
+	if (sites_open(queue) != RC_OK || pools_configure(queue) != RC_OK)
+		return why_set(why, RC_LATER, 0, "out of memory for the queue");
+	return RC_OK;
 }
 
 void
@@ -237,6 +238,8 @@ queue_configure(struct queue *queue, struct config *config, struct tls_client *t
 	slots_close_idle(queue); /* busy ones are closed when they come back: their policy is old */
 	queue->config = config_ref(config);
 	queue->tls_client = tls_client_ref(tls_client);
+	if (pools_configure(queue) != RC_OK)
+		log_line(LOG_LEVEL_ERROR, "config", "out of memory: mail goes by the default pool");
 	config_unref(old_config);
 	tls_client_unref(old_client);
 	queue->generation++;
@@ -289,6 +292,7 @@ queue_free(struct queue *queue)
 	streams_free(queue);
 	destinations_free(queue);
 	sites_free(queue);
+	pools_free(queue);
 	slab_free(&queue->messages);
 	map_free(&queue->reasons);
 	config_unref(queue->config);

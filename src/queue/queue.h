@@ -23,6 +23,8 @@ struct queue;
 struct queue_flow_settings {
 	unsigned weight; /* of the account */
 	bool is_bulk;	 /* behind the account's transactional ones */
+	const char *
+	    pool; /* of own addresses, until the loop goes on; "" or one that is not there: the default */
 };
 
 struct queue_options {

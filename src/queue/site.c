@@ -211,18 +211,38 @@ on_wait_over(void *arg)
 	site_run(((struct path *)arg)->site);
 }
 
+/* One that is new is not to catch up with the others. */
+static double
+least_begun(const struct site *site)
+{
+	double least = 0;
+
+	LIST_FOREACH (node, &site->paths) {
+		const struct path *path = container_of(node, struct path, node);
+
+		if (node == site->paths.next || path->begun < least)
+			least = path->begun;
+	}
+	return least;
+}
+
 static struct path *
-path_get(struct site *site)
+path_get(struct site *site, struct source *source)
 {
 	struct learn_bounds bounds = bounds_of(site);
 	struct path *path;
 
-	if (!list_is_empty(&site->paths))
-		return container_of(site->paths.next, struct path, node);
+	LIST_FOREACH (node, &site->paths) {
+		path = container_of(node, struct path, node);
+		if (path->source == source)
+			return path;
+	}
 	path = calloc(1, sizeof *path);
 	if (path == NULL)
 		return NULL;
 	path->site = site;
+	path->source = source;
+	path->begun = least_begun(site);
 	list_init(&path->idle);
 	learn_init(&path->learned, &bounds);
 	timer_init(&path->wait, site->queue->options.core, on_wait_over, path);
@@ -231,38 +251,68 @@ path_get(struct site *site)
 }
 
 struct lane *
-lane_get(struct site *site)
+lane_get(struct site *site, struct pool *pool)
 {
 	struct lane *lane;
 
-	if (!list_is_empty(&site->lanes))
-		return container_of(site->lanes.next, struct lane, node);
-	lane = path_get(site) != NULL ? calloc(1, sizeof *lane) : NULL;
+	LIST_FOREACH (node, &site->lanes) {
+		lane = container_of(node, struct lane, node);
+		if (lane->pool == pool)
+			return lane;
+	}
+	for (size_t i = 0; i < pool->count; i++)
+		if (path_get(site, pool->sources[i]) == NULL)
+			return NULL;
+	lane = calloc(1, sizeof *lane);
 	if (lane == NULL)
 		return NULL;
 	fair_lane_init(&lane->fair);
 	lane->site = site;
+	lane->pool = pool;
 	list_add_tail(&site->lanes, &lane->node);
 	return lane;
+}
+
+/* Whether the path may have another attempt; when only time is missing, its timer is set. */
+static bool
+path_is_free(struct path *path, size_t limit)
+{
+	int64_t wait_ms;
+
+	if (path->active >= limit)
+		return false;
+	if (!list_is_empty(&path->idle) || path->site->is_local)
+		return true;
+	wait_ms = learn_wait_ms(&path->learned, clock_mono_ms());
+	if (wait_ms > 0 && !timer_is_set(&path->wait))
+		timer_set(&path->wait, wait_ms);
+	return wait_ms == 0;
 }
 
 struct path *
 lane_path(struct lane *lane, size_t *limit)
 {
-	struct path *path = path_get(lane->site);
-	int64_t wait_ms;
+	struct path *best = NULL;
 
-	*limit = lane->site->is_local ? LOCAL_LIMIT : learn_limit(&path->learned);
-	if (path->active >= *limit)
-		return NULL;
-	if (!list_is_empty(&path->idle) || lane->site->is_local)
-		return path;
-	wait_ms = learn_wait_ms(&path->learned, clock_mono_ms());
-	if (wait_ms == 0)
-		return path;
-	if (!timer_is_set(&path->wait))
-		timer_set(&path->wait, wait_ms);
-	return NULL;
+	*limit = 0;
+	for (size_t i = 0; i < lane->pool->count; i++) {
+		struct path *path = path_get(lane->site, lane->pool->sources[i]);
+		size_t of_path;
+
+		if (path == NULL)
+			continue; /* out of memory: by the others */
+		of_path = lane->site->is_local ? LOCAL_LIMIT : learn_limit(&path->learned);
+		*limit += of_path;
+		if (path_is_free(path, of_path) && (best == NULL || path->begun < best->begun))
+			best = path;
+	}
+	return best;
+}
+
+void
+path_count(struct path *path)
+{
+	path->begun += 1.0 / path->source->weight;
 }
 
 /* Replies that ask for less: RFC 5321 4.2.1 leaves the text free, so these are the words that are in use. */

@@ -22,16 +22,22 @@ slots_are_free(const struct queue *queue)
 
 /* ------------------------------------------------------------------ policies ------------------ */
 
-/* What channels of the route are told, under the present configuration; NULL: out of memory. */
-static struct delivery_policy *
-policy_for(struct queue *queue, const struct config_route *route)
-{
-	struct span name = span_of(route != NULL ? route->name : "");
-	struct delivery_policy *policy = map_get(&queue->policies, name);
+/* What the channels of a route and a source are told. */
+struct policy {
+	struct list node; /* in queue->policies */
+	const struct config_route *route;
+	const struct source *source;
+	struct delivery_policy *delivery;
+};
 
-	if (policy != NULL)
-		return policy;
-	policy = calloc(1, sizeof *policy);
+static struct delivery_policy *
+delivery_policy_new(
+    const struct queue *queue, const struct config_route *route, const struct source *source)
+{
+	const struct config *config = queue->config;
+	const struct config_source *own = source->settings;
+	struct delivery_policy *policy = calloc(1, sizeof *policy);
+
 	if (policy == NULL)
 		return NULL;
 	policy->refs = 1;
@@ -39,25 +45,62 @@ policy_for(struct queue *queue, const struct config_route *route)
 	policy->tls_client = tls_client_ref(queue->tls_client);
 	policy->workers = queue->options.workers;
 	policy->core = queue->options.core;
-	policy->tls = route != NULL ? route->tls : queue->config->delivery.tls;
+	policy->tls = route != NULL ? route->tls : config->delivery.tls;
+	policy->ehlo_name =
+	    own != NULL && own->hostname[0] != '\0' ? own->hostname : config->hostname;
+	policy->source_ipv4 = own != NULL ? own->ipv4 : config->delivery.source_ipv4;
+	policy->source_ipv6 = own != NULL ? own->ipv6 : config->delivery.source_ipv6;
+	policy->is_pool = own != NULL;
 	policy->username = span_dup(span_of(route != NULL ? route->username : ""));
 	policy->password = span_dup(span_of(route != NULL ? route->password : ""));
-	if (policy->username == NULL || policy->password == NULL ||
-	    map_put(&queue->policies, name, policy) != RC_OK) {
+	if (policy->username == NULL || policy->password == NULL) {
 		delivery_policy_unref(policy);
 		return NULL;
 	}
 	return policy;
 }
 
-/* Before the configuration goes, whose names are its keys. */
+/* Under the present configuration; NULL: out of memory. There are few, and they are kept by how recently they were
+ * used. */
+static struct delivery_policy *
+policy_for(struct queue *queue, const struct config_route *route, const struct source *source)
+{
+	struct policy *policy;
+
+	LIST_FOREACH (node, &queue->policies) {
+		policy = container_of(node, struct policy, node);
+		if (policy->route == route && policy->source == source) {
+			list_del(&policy->node);
+			list_add_head(&queue->policies, &policy->node);
+			return policy->delivery;
+		}
+	}
+	policy = malloc(sizeof *policy);
+	if (policy == NULL)
+		return NULL;
+	*policy = (struct policy){ .route = route,
+		.source = source,
+		.delivery = delivery_policy_new(queue, route, source) };
+	if (policy->delivery == NULL) {
+		free(policy);
+		return NULL;
+	}
+	list_add_head(&queue->policies, &policy->node);
+	return policy->delivery;
+}
+
+/* Before the configuration goes. */
 static void
 drop_policies(struct queue *queue)
 {
-	MAP_FOREACH (slot, &queue->policies)
-		delivery_policy_unref(slot->value);
-	map_free(&queue->policies);
-	queue->policies = (struct map)MAP_EMPTY;
+	struct list *node;
+
+	while ((node = list_pop(&queue->policies)) != NULL) {
+		struct policy *policy = container_of(node, struct policy, node);
+
+		delivery_policy_unref(policy->delivery);
+		free(policy);
+	}
 }
 
 /* ------------------------------------------------------------------ slots --------------------- */
@@ -148,7 +191,8 @@ slot_take(struct running *running)
 {
 	struct path *path = running->path;
 	struct queue *queue = path->site->queue;
-	struct delivery_policy *policy = policy_for(queue, item_destination(running->item)->route);
+	struct delivery_policy *policy =
+	    policy_for(queue, item_destination(running->item)->route, path->source);
 	struct slot *slot = policy != NULL ? find_idle(path, policy, running->exchange) : NULL;
 
 	if (policy == NULL)

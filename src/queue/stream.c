@@ -46,7 +46,7 @@ ask_settings(struct flow *flow)
 {
 	const struct queue *queue = flow->queue;
 	const char *set = flow->key + strlen(flow->key) + 1;
-	struct queue_flow_settings settings = { .weight = 1 };
+	struct queue_flow_settings settings = { .weight = 1, .pool = "" };
 
 	if (queue->options.flow_settings != NULL)
 		queue->options.flow_settings(queue->options.arg, flow->key, set, &settings);
@@ -54,6 +54,7 @@ ask_settings(struct flow *flow)
 				: settings.weight > FAIR_WEIGHT_MAX ? FAIR_WEIGHT_MAX
 								    : settings.weight;
 	flow->is_bulk = settings.is_bulk;
+	flow->pool = pool_find(queue, settings.pool);
 }
 
 /* Without fairness there is one account, so that all wait in one line. */
@@ -106,9 +107,10 @@ flows_refresh(struct queue *queue)
 	MAP_FOREACH (slot, &queue->flows) {
 		struct flow *flow = slot->value;
 		bool was_bulk = flow->is_bulk;
+		const struct pool *old_pool = flow->pool;
 
 		ask_settings(flow);
-		if (flow->is_bulk == was_bulk)
+		if (flow->is_bulk == was_bulk && flow->pool == old_pool)
 			continue;
 		LIST_FOREACH (node, &flow->streams) {
 			struct stream *stream = container_of(node, struct stream, of_flow);

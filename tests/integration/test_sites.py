@@ -5,7 +5,7 @@ import smtplib
 
 import pytest
 from lib.clients import connect, insecure_context, submit, text_mail
-from lib.command import Command
+from lib.command import ANY, Command
 from lib.daemon import account, smtp_password
 from lib.provider import Provider
 from lib.wait import until
@@ -65,7 +65,7 @@ def test_domains_of_one_provider_are_one_site(daemon, make_dns, provider):
         provider.release()
         wait_taken(provider, 40, daemon)
     assert provider.most <= 3 and provider.connections <= 3
-    assert len({recipients[0] for _, _, recipients in provider.taken}) == 10
+    assert len({taken.recipient for taken in provider.taken}) == 10
 
 
 def test_a_connection_is_used_for_domains_of_its_host_only(daemon, make_dns, provider):
@@ -83,7 +83,7 @@ def test_a_connection_is_used_for_domains_of_its_host_only(daemon, make_dns, pro
             before = len(provider.taken)
             send(client, f"x@{domain}")
             wait_taken(provider, before + 1, daemon)
-    assert [host for host, _, _ in provider.taken] == ["127.0.0.24", "127.0.0.25", "127.0.0.24"]
+    assert [taken.host for taken in provider.taken] == ["127.0.0.24", "127.0.0.25", "127.0.0.24"]
 
 
 @pytest.mark.parametrize("fair", [True, False])
@@ -99,7 +99,7 @@ def test_accounts_take_turns(two_accounts, provider, fair):
         send(other, "x@small.test", sender="jo@example.org")
         provider.release()
         wait_taken(provider, 201, daemon)
-    place = [recipients[0] for _, _, recipients in provider.taken].index("x@small.test")
+    place = [taken.recipient for taken in provider.taken].index("x@small.test")
     # Two were under way, and each account begins one in turn.
     assert place <= 4 if fair else place > 190
 
@@ -122,7 +122,7 @@ def test_accounts_take_turns_for_the_last_connections(two_accounts, provider):
         assert provider.most <= 3
         provider.release()
         wait_taken(provider, 291, daemon)
-    assert [recipients[0] for _, _, recipients in provider.taken].index("x@d29.test") <= 8
+    assert [taken.recipient for taken in provider.taken].index("x@d29.test") <= 8
 
 
 def test_classes_of_an_account(daemon, provider):
@@ -138,7 +138,7 @@ def test_classes_of_an_account(daemon, provider):
             send(client, "x@code.test")
         provider.release()
         wait_taken(provider, 108, daemon)
-    order = [recipients[0] for _, _, recipients in provider.taken]
+    order = [taken.recipient for taken in provider.taken]
     # One was under way; then four of five are transactional.
     assert max(i for i, r in enumerate(order) if r == "x@code.test") <= 12
 
@@ -160,7 +160,7 @@ def test_class_and_weight_by_command(daemon, provider):
         assert command.json("config-set", "show", "web", "news")["class"] == "bulk"
         provider.release()
         wait_taken(provider, 54, daemon)
-    order = [recipients[0] for _, _, recipients in provider.taken]
+    order = [taken.recipient for taken in provider.taken]
     assert max(i for i, r in enumerate(order) if r == "x@code.test") <= 7
 
 
@@ -196,3 +196,85 @@ def test_what_waits_for_dead_hosts_is_reported_in_time(daemon, make_dns, provide
             send(client, f"x{i}@dead.test", X_SES_CONFIGURATION_SET="short")
     until(lambda: len(provider.taken) == 30, 60, daemon.log)  # reports to the sender
     assert len(re.findall(r"status=bounced[^\n]*Message expired", daemon.log())) == 30
+
+
+def pool(name, *addresses, weights=None):
+    return {
+        "name": name,
+        "sources": [
+            {"name": f"{name}{i}", "ipv4": address, "hostname": f"{name}{i}.provider.test", "weight": (weights or {}).get(i, 1)}
+            for i, address in enumerate(addresses)
+        ],
+    }
+
+
+def use_pool(daemon, name):
+    daemon.config["configuration_sets"] = [{"name": "codes", "account": "web", "pool": name}]
+
+
+def test_pools(daemon, provider):
+    """A set's mail comes from its pool's addresses, by their weights, each with its name; other mail does not."""
+    daemon.route_all_to(provider.listen("0.0.0.0"))
+    daemon.config["pools"] = [pool("codes", "127.0.0.31", "127.0.0.32", weights={1: 3})]
+    use_pool(daemon, "codes")
+    daemon.start()
+    with connect(daemon) as client:
+        for i in range(40):
+            send(client, f"x{i}@dest.test", X_SES_CONFIGURATION_SET="codes")
+            wait_taken(provider, i + 1, daemon)
+        send(client, "other@dest.test")
+        wait_taken(provider, 41, daemon)
+    by_peer = {}
+    for taken in provider.taken[:40]:
+        by_peer.setdefault((taken.peer, taken.helo), []).append(taken)
+    counts = {key: len(mails) for key, mails in by_peer.items()}
+    assert counts == {("127.0.0.31", "codes0.provider.test"): 10, ("127.0.0.32", "codes1.provider.test"): 30}
+    assert provider.taken[40].peer == "127.0.0.1" and provider.taken[40].helo == daemon.config["hostname"]
+
+
+def test_a_pool_edit_moves_queued_mail(daemon, provider):
+    daemon.route_all_to(provider.listen("0.0.0.0"))
+    daemon.config["pools"] = [pool("a", "127.0.0.33"), pool("b", "127.0.0.34")]
+    daemon.config["delivery"].update(max_connections_per_site=1)
+    use_pool(daemon, "a")
+    provider.hold()
+    daemon.start()
+    with connect(daemon) as client:
+        for i in range(30):
+            send(client, f"x{i}@dest.test", X_SES_CONFIGURATION_SET="codes")
+    until(lambda: provider.open == 1, 30, daemon.log)
+    use_pool(daemon, "b")
+    daemon.reload()
+    until(lambda: provider.open == 2, 30, daemon.log)
+    daemon.config["pools"] = daemon.config["pools"][:1]  # the set's pool goes, and mail by the default one
+    use_pool(daemon, "")
+    daemon.reload()
+    until(lambda: provider.open == 3, 30, daemon.log)
+    provider.release()
+    wait_taken(provider, 30, daemon)
+    peers = [taken.peer for taken in provider.taken]
+    assert sorted(set(peers)) == ["127.0.0.1", "127.0.0.33", "127.0.0.34"]
+    assert peers.count("127.0.0.33") == 1 and peers.count("127.0.0.34") == 1
+
+
+def test_pools_that_cannot_be(daemon):
+    daemon.config["pools"] = [pool("a", "127.0.0.33")]
+    daemon.start()
+    command = Command(daemon)
+    assert "There is no pool" in command("config-set", "add", "web", "news", "pool=b", want=ANY)
+    command("config-set", "add", "web", "news", "pool=a")
+    use_pool(daemon, "b")
+    daemon.reload(succeeds=False)
+    assert 'there is no pool "b"' in daemon.log()
+
+
+def test_a_source_without_an_address_for_the_host(daemon, provider):
+    """IPv6 only, and the host has IPv4: the message waits, and says why."""
+    daemon.route_all_to(provider.listen())
+    daemon.config["pools"] = [{"name": "six", "sources": [{"name": "six", "ipv6": "::1"}]}]
+    use_pool(daemon, "six")
+    daemon.start()
+    with connect(daemon) as client:
+        send(client, "x@dest.test", X_SES_CONFIGURATION_SET="codes")
+    daemon.wait_log(r"status=deferred \(.*the source has no address")
+    assert provider.connections == 0

@@ -3,11 +3,14 @@
 import asyncio
 import random
 import threading
+from collections import namedtuple
+
+Taken = namedtuple("Taken", "host sender recipient peer helo")
 
 
 class Provider:
     """`limit`: connections at once over all hosts, more hear 421. `unlucky`: part of new connections that do, too.
-    While held (hold, release) the end of data is not answered. `taken`: (host, sender, recipients) in order."""
+    While held (hold, release) the end of data is not answered. `taken`: what came, in order, one for each recipient."""
 
     def __init__(self, limit=1 << 30, unlucky=0.0, seconds=0.0):
         self.limit, self.unlucky, self.seconds = limit, unlucky, seconds
@@ -66,11 +69,13 @@ class Provider:
             writer.close()
 
     async def _talk(self, host, reader, writer):
-        sender, recipients = b"", []
+        sender, recipients, helo = "", [], ""
+        peer = writer.get_extra_info("peername")[0]
         writer.write(b"220 provider.test\r\n")
         while line := await reader.readline():
             verb, reply = line[:4].upper(), b"250 ok\r\n"
             if verb == b"EHLO":
+                helo = line[4:].strip().decode()
                 reply = b"250-provider.test\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
             elif verb == b"MAIL":
                 sender, recipients = _address(line), []
@@ -82,7 +87,7 @@ class Provider:
                 if self.seconds:
                     await asyncio.sleep(self.seconds)
                 await self.answers.wait()
-                self.taken.append((host, sender, recipients))
+                self.taken += [Taken(host, sender, recipient, peer, helo) for recipient in recipients]
             elif verb == b"QUIT":
                 writer.write(b"221 bye\r\n")
                 return

@@ -136,7 +136,7 @@ test_errors_of_all_files(void **state)
 	    "spool, "
 	    "store, control, tls, listeners, smtp, content, accounts, identities, "
 	    "configuration_sets, "
-	    "delivery, "
+	    "delivery, pools, "
 	    "routes, dns\n"
 	    "@/conf.d/2.conf:2:3: two listeners are called \"a\"; the other one is at "
 	    "@/p.conf:2\n");

@@ -211,6 +211,9 @@ begin(struct world *w, const struct script *scripts, enum config_tls_policy tls)
 		.workers = w->workers,
 		.core = w->loop,
 		.tls = tls,
+		.ehlo_name = config->hostname,
+		.source_ipv4 = "",
+		.source_ipv6 = "",
 		.username = span_dup(SPAN_EMPTY),
 		.password = span_dup(SPAN_EMPTY) };
 	w->channel = channel_new(w->loop, w->policy);
