@@ -20,6 +20,8 @@ bool wants_json(const struct args *args);
 /* To standard output; frees. EX_OSERR when that cannot be written. */
 int print_buf(struct buf *text);
 int print_json(json_t *document_take); /* on one line */
+/* A text that has no JSON form: as it is, or {"source":..., "text":...}. Frees. */
+int print_text(const struct args *args, const char *source, struct buf *text);
 
 /* ---- client.c ---- */
 
@@ -92,6 +94,7 @@ extern const struct verb_table cli_verbs;
 
 int cmd_ping(const struct args *args);
 int cmd_status(const struct args *args);
+int cmd_metrics(const struct args *args);
 int cmd_reload(const struct args *args);
 int cmd_queue_ls(const struct args *args);
 int cmd_queue_show(const struct args *args);

@@ -108,21 +108,6 @@ cmd_config_check(const struct args *args)
 /* ------------------------------------------------------------------ show ---------------------- */
 
 static int
-print_text(const struct args *args, const char *source, struct buf *text)
-{
-	const char *bytes = buf_cstr(text);
-	int status;
-
-	if (bytes == NULL)
-		return cli_fail_memory();
-	if (!wants_json(args))
-		return print_buf(text);
-	status = print_json(json_pack("{s:s, s:s}", "source", source, "text", bytes));
-	buf_free(text);
-	return status;
-}
-
-static int
 show_daemon(const struct args *args)
 {
 	struct buf target = BUF_EMPTY, text = BUF_EMPTY;

@@ -1,4 +1,4 @@
-/* cli/daemon.c - ping, status, reload. */
+/* cli/daemon.c - ping, status, metrics, reload. */
 #include "config.h"
 
 #include "cli/cli.h"
@@ -177,6 +177,19 @@ cmd_status(const struct args *args)
 		return print_json(document);
 	status = print_status(document);
 	json_decref(document);
+	return status;
+}
+
+int
+cmd_metrics(const struct args *args)
+{
+	struct buf to = target("/v1/metrics"), body = BUF_EMPTY;
+	struct request request = { .method = "GET", .target = &to, .timeout_s = PING_S };
+	int status = client_call(args, &request, &body);
+
+	if (status == EX_OK)
+		return print_text(args, "metrics", &body);
+	buf_free(&body);
 	return status;
 }
 

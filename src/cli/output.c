@@ -65,6 +65,21 @@ print_json(json_t *document)
 }
 
 int
+print_text(const struct args *args, const char *source, struct buf *text)
+{
+	const char *bytes = buf_cstr(text);
+	int status;
+
+	if (bytes == NULL)
+		return cli_fail_memory();
+	if (!wants_json(args))
+		return print_buf(text);
+	status = print_json(json_pack("{s:s, s:s}", "source", source, "text", bytes));
+	buf_free(text);
+	return status;
+}
+
+int
 cmd_help(const struct args *args)
 {
 	const char *noun = args->word_count > 0 ? args->words[0] : NULL;

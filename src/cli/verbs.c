@@ -132,6 +132,8 @@ static const struct option suppress_ls_options[] = {
 static const struct verb rows[] = {
 	{ "ping", NULL, "", 0, 0, no_options, "Ask whether the daemon answers", cmd_ping },
 	{ "status", NULL, "", 0, 0, no_options, "Show what the daemon is doing", cmd_status },
+	{ "metrics", NULL, "", 0, 0, no_options, "Print counts and times as Prometheus reads them",
+	    cmd_metrics },
 	{ "queue", "ls", "", 0, 0, queue_ls_options, "List the messages in the queue",
 	    cmd_queue_ls },
 	{ "queue", "show", "ID", 1, 1, queue_show_options, "Show one message and its recipients",

@@ -200,6 +200,10 @@ struct config {
 		int64_t mode; /* 0660, written as a string of octal digits */
 	} control;
 	struct {
+		char *address; /* IP address of the listener */
+		int64_t port;  /* 0: none */
+	} metrics;
+	struct {
 		struct config_certificate *certificates;
 		size_t certificate_count; /* 0: a self-made certificate in the state directory */
 		int64_t min_version;	  /* 0x0303 or 0x0304, written "1.2" and "1.3" */

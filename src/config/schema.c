@@ -173,6 +173,15 @@ static const struct schema_row control_rows[] = {
 };
 static const struct schema_group control_group = { .path = "control", ROWS(control_rows) };
 
+static const struct schema_row metrics_rows[] = {
+	{ MAIN(ADDRESS, "address", metrics.address,
+	      "where Prometheus asks; anybody who can connect sees counts and names of sites"),
+	    RESTART, DEFAULT("127.0.0.1") },
+	{ MAIN(INT, "port", metrics.port, "TCP port of /metrics, /healthz and /readyz; 0: none"),
+	    RESTART, RANGE(0, 65535), DEFAULT("0") },
+};
+static const struct schema_group metrics_group = { .path = "metrics", ROWS(metrics_rows) };
+
 static const struct schema_row certificate_rows[] = {
 	{ ROW(SNI, "name", config_certificate, name,
 	    "the host name clients ask for; \"default\" serves all others") },
@@ -555,6 +564,7 @@ static const struct schema_row root_rows[] = {
 	{ SECTION("spool", spool_group, "messages on disk and in memory") },
 	{ SECTION("store", store_group, "what is changed while the daemon runs") },
 	{ SECTION("control", control_group, "the socket of the postrider command") },
+	{ SECTION("metrics", metrics_group, "counts and times, for Prometheus") },
 	{ SECTION("tls", tls_group, "TLS of the listeners") },
 	{ LIST("listeners", config, listener, listener_group,
 	      "where clients connect; none: submission ports on loopback"),

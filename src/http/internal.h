@@ -105,6 +105,7 @@ extern const struct route_table control_routes;
 void on_ping(struct call *call);
 void on_status(struct call *call);
 void on_config(struct call *call);
+void on_metrics(struct call *call);
 void on_reload(struct call *call);
 /* queue_list.c */
 void on_queue_list(struct call *call);

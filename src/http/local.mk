@@ -5,6 +5,8 @@ src_http_libpr_http_a_SOURCES = \
 	src/http/internal.h \
 	src/http/json.c \
 	src/http/messages.c \
+	src/http/metrics.c src/http/metrics.h \
+	src/http/metrics_server.c \
 	src/http/objects.c \
 	src/http/peer.c src/http/peer.h \
 	src/http/queue.c \

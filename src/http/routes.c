@@ -37,6 +37,7 @@ static const struct route rows[] = {
 	{ "GET", "/v1/suppressions", true, "account reason limit after", on_suppressions },
 	{ "POST", "/v1/suppressions", true, "account", on_suppress },
 	{ "DELETE", "/v1/suppressions/*", true, "account", on_unsuppress },
+	{ "GET", "/v1/metrics", false, "", on_metrics },
 	{ "POST", "/v1/store/rekey", true, "", on_store_rekey },
 	{ "POST", "/v1/store/backup", true, "path", on_store_backup },
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "event/event.h"
+#include "http/metrics.h"
 #include "util/clock.h"
 
 void
@@ -96,6 +97,24 @@ on_config(struct call *call)
 	if (body != NULL && config_dump(daemon.config, false, &text) == RC_OK &&
 	    evbuffer_add(body, buf_span(&text).p, buf_len(&text)) == 0) {
 		call_reply(call, 200, "text/plain; charset=utf-8", body);
+	} else {
+		if (body != NULL)
+			evbuffer_free(body);
+		call_no_memory(call);
+	}
+	buf_free(&text);
+}
+
+void
+on_metrics(struct call *call)
+{
+	struct evbuffer *body = evbuffer_new();
+	struct buf text = BUF_EMPTY;
+
+	metrics_write(call_context(call), &text);
+	if (body != NULL && !text.failed &&
+	    evbuffer_add(body, buf_span(&text).p, buf_len(&text)) == 0) {
+		call_reply(call, 200, "text/plain; version=0.0.4; charset=utf-8", body);
 	} else {
 		if (body != NULL)
 			evbuffer_free(body);

@@ -23,6 +23,7 @@
 
 #include "event/event.h"
 #include "http/control.h"
+#include "http/metrics.h"
 #include "mail/simulator.h"
 #include "main/notify.h"
 #include "main/reload.h"
@@ -69,7 +70,8 @@ struct app {
 	struct queue *queue;
 	struct submit *submit;
 	struct smtp_server *smtp;
-	struct control *control; /* NULL: no socket is configured */
+	struct control *control;	/* NULL: no socket is configured */
+	struct metrics_server *metrics; /* NULL: no port */
 	struct event *signals[8];
 	size_t signal_count;
 	unsigned char secret[SECRET_LEN];
@@ -430,6 +432,7 @@ static enum rc
 make_control(struct app *app, struct why *why)
 {
 	const struct config *config = app->now.config;
+	enum rc rc = RC_OK;
 	struct control_context context = { .core = app->core,
 		.workers = app->workers,
 		.spool = app->spool,
@@ -446,10 +449,13 @@ make_control(struct app *app, struct why *why)
 		.reload = control_reload,
 		.arg = app };
 
-	if (config->control.socket[0] == '\0')
-		return RC_OK;
-	return control_new(
-	    &context, config->control.socket, (int)config->control.mode, &app->control, why);
+	if (config->control.socket[0] != '\0')
+		rc = control_new(&context, config->control.socket, (int)config->control.mode,
+		    &app->control, why);
+	if (rc == RC_OK && config->metrics.port != 0)
+		rc = metrics_server_new(&context, config->metrics.address,
+		    (int)config->metrics.port, &app->metrics, why);
+	return rc;
 }
 
 /* 0 before the doors are open, too. */
@@ -868,6 +874,7 @@ on_replay_step(void *arg)
 static void
 free_all(struct app *app)
 {
+	metrics_server_free(app->metrics);
 	control_free(app->control);
 	if (app->submit !=
 	    NULL) { /* what waits for a filter has its answer while the sessions are there */

@@ -161,6 +161,9 @@ on_attempt_done(struct attempt *attempt)
 	int64_t waited_us = running->waited_us;
 	bool too_many;
 
+	if (attempt->report.transmit_us > 0)
+		histogram_add(&site->queue->times.attempt,
+		    attempt->report.setup_us + attempt->report.transmit_us);
 	path_judge(running->path, running->slot, attempt);
 	slot_give_back(running->slot);
 	too_many = was_one_too_many(running, attempt);
@@ -223,6 +226,9 @@ begin_attempt(struct running *running, struct message *message)
 		return;
 	}
 	running->waited_us = (int64_t)((uint32_t)clock_mono_ms() - item->at_ms) * 1000;
+	histogram_add(&running->path->site->queue->times
+			   .wait[running->kind == FAIR_RETRY][item->stream->key.flow->is_bulk],
+	    running->waited_us);
 	attempt->tls = stricter(running->slot->policy->tls, message->tls);
 	attempt->owner = running;
 	attempt->done = on_attempt_done;

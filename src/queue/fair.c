@@ -159,6 +159,7 @@ fair_attach(
 		return RC_LATER;
 	stream->turn->refs++;
 	stream->is_bulk = is_bulk;
+	lane->ready += stream->sides[FAIR_FIRST].count + stream->sides[FAIR_RETRY].count;
 	for (int kind = 0; kind < FAIR_KINDS; kind++)
 		stream_place(stream, (enum fair_kind)kind);
 	return RC_OK;
@@ -172,6 +173,7 @@ fair_detach(struct fair_stream *stream)
 	if (turn == NULL)
 		return;
 	stream->turn = NULL;
+	turn->lane->ready -= stream->sides[FAIR_FIRST].count + stream->sides[FAIR_RETRY].count;
 	for (int kind = 0; kind < FAIR_KINDS; kind++) {
 		list_del(&stream->sides[kind].node);
 		side_place(turn, (enum fair_kind)kind);
@@ -183,6 +185,8 @@ void
 fair_add(struct fair_stream *stream, enum fair_kind kind, struct list *item)
 {
 	list_add_tail(&stream->sides[kind].items, item);
+	if (stream->turn != NULL)
+		stream->turn->lane->ready++;
 	if (stream->sides[kind].count++ == 0)
 		stream_place(stream, kind);
 }
@@ -191,6 +195,8 @@ void
 fair_remove(struct fair_stream *stream, enum fair_kind kind, struct list *item)
 {
 	list_del(item);
+	if (stream->turn != NULL)
+		stream->turn->lane->ready--;
 	if (--stream->sides[kind].count == 0)
 		stream_place(stream, kind);
 }

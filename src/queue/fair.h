@@ -56,6 +56,7 @@ struct fair_lane {
 	struct list lines[FAIR_KINDS]; /* sides, the next in front */
 	struct map turns;	       /* by account */
 	unsigned credit;	       /* of retries, in percent of an item */
+	size_t ready;		       /* items of all streams */
 	size_t active[FAIR_KINDS];
 };
 

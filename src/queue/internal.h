@@ -284,6 +284,7 @@ struct queue {
 	size_t loading; /* items whose message is being read */
 	size_t next_loop;
 	uint64_t hot_bytes;
+	struct queue_times times;
 	unsigned suspect_work; /* of the item of a suspect that is active; 0: none */
 	bool started, stopping, cut;
 	bool replays_poison; /* the message that replay tells of now is to be held */

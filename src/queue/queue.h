@@ -15,6 +15,7 @@
 #include "net/tls.h"
 #include "net/worker.h"
 #include "spool/spool.h"
+#include "util/histogram.h"
 #include "wire/outcome.h"
 
 struct queue;
@@ -135,6 +136,26 @@ struct queue_stats {
 	int64_t oldest_ms; /* wall clock of the oldest message, 0: none */
 };
 void queue_stats(const struct queue *queue, struct queue_stats *out);
+
+/* How long items waited for their turn and a connection, by what they are; how long attempts took that reached a host.
+ * Since the start. */
+struct queue_times {
+	struct histogram wait[2][2]; /* [retry][bulk] */
+	struct histogram attempt;
+};
+const struct queue_times *queue_times(const struct queue *queue);
+
+/* A site as seen from one source address; until the loop goes on. */
+struct queue_site_view {
+	const char *site;   /* the names of its best hosts, or "=ROUTE" */
+	const char *source; /* of a pool, or "" */
+	uint64_t ready;	    /* items that wait for it, with all sources of their pools */
+	uint64_t active, connections;
+	unsigned limit; /* connections that it takes, as far as is known */
+	bool paused;	/* some of its hosts cannot be reached */
+};
+void queue_each_site(const struct queue *queue,
+    void (*each)(void *arg, const struct queue_site_view *view), void *arg);
 
 /* ---- for tests ---- */
 

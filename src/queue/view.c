@@ -256,3 +256,65 @@ queue_stats(const struct queue *queue, struct queue_stats *out)
 	if (oldest != NULL)
 		out->oldest_ms = message_id_time_ms(&oldest->id);
 }
+
+const struct queue_times *
+queue_times(const struct queue *queue)
+{
+	return &queue->times;
+}
+
+static bool
+is_paused(const struct site *site)
+{
+	MAP_FOREACH (slot, &site->exchanges)
+		if (!exchange_is_ready(slot->value))
+			return true;
+	return false;
+}
+
+static bool
+has_source(const struct pool *pool, const struct source *source)
+{
+	for (size_t i = 0; i < pool->count; i++)
+		if (pool->sources[i] == source)
+			return true;
+	return false;
+}
+
+static uint64_t
+ready_for(const struct site *site, const struct source *source)
+{
+	uint64_t ready = 0;
+
+	LIST_FOREACH (node, &site->lanes) {
+		const struct lane *lane = container_of(node, struct lane, node);
+
+		if (has_source(lane->pool, source))
+			ready += lane->fair.ready;
+	}
+	return ready;
+}
+
+void
+queue_each_site(const struct queue *queue,
+    void (*each)(void *arg, const struct queue_site_view *view), void *arg)
+{
+	MAP_FOREACH (slot, &queue->sites) {
+		const struct site *site = slot->value;
+
+		if (site->is_local)
+			continue;
+		LIST_FOREACH (node, &site->paths) {
+			const struct path *path = container_of(node, struct path, node);
+			struct queue_site_view view = { .site = site->key,
+				.source = path->source->name,
+				.ready = ready_for(site, path->source),
+				.active = path->active,
+				.connections = path->slots,
+				.limit = learn_limit(&path->learned),
+				.paused = is_paused(site) };
+
+			each(arg, &view);
+		}
+	}
+}

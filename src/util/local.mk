@@ -12,6 +12,7 @@ src_util_libpr_util_a_SOURCES = \
 	src/util/hash.c src/util/hash.h \
 	src/util/owned.c src/util/owned.h \
 	src/util/heap.c src/util/heap.h \
+	src/util/histogram.c src/util/histogram.h \
 	src/util/le.h \
 	src/util/list.h \
 	src/util/log.c src/util/log.h \

@@ -8,6 +8,7 @@ PYTHON_TESTS = \
 	tests/integration/test_hostile.py \
 	tests/integration/test_limits.py \
 	tests/integration/test_machine.py \
+	tests/integration/test_metrics.py \
 	tests/integration/test_milters.py \
 	tests/integration/test_postfix.py \
 	tests/integration/test_powercut.py \

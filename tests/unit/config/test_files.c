@@ -134,7 +134,7 @@ test_errors_of_all_files(void **state)
 	    "@/conf.d/5.conf:1:1: unknown setting \"nonsense\"; known are hostname, region, "
 	    "provider_domain, simulator_domain, vendor, state_directory, loops, workers, log, "
 	    "spool, "
-	    "store, control, tls, listeners, smtp, content, accounts, identities, "
+	    "store, control, metrics, tls, listeners, smtp, content, accounts, identities, "
 	    "configuration_sets, "
 	    "delivery, pools, "
 	    "routes, dns\n"

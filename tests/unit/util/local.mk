@@ -18,3 +18,7 @@ check_PROGRAMS += tests/unit/util/test_owned
 TESTS += tests/unit/util/test_owned
 tests_unit_util_test_owned_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_util_test_owned_LDADD = $(L_UTIL) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/util/test_histogram
+TESTS += tests/unit/util/test_histogram
+tests_unit_util_test_histogram_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_util_test_histogram_LDADD = $(L_UTIL) $(CMOCKA_LIBS)
