@@ -23,6 +23,10 @@ int print_json(json_t *document_take); /* on one line */
 /* A text that has no JSON form: as it is, or {"source":..., "text":...}. Frees. */
 int print_text(const struct args *args, const char *source, struct buf *text);
 
+/* Of an answer; 0 and "" when it is not there. */
+long long member_number(const json_t *object, const char *name);
+const char *member_text(const json_t *object, const char *name);
+
 /* ---- client.c ---- */
 
 /* "/v1/queue?site=a%40b": start with the path, then add. */
@@ -100,6 +104,15 @@ int cmd_queue_ls(const struct args *args);
 int cmd_queue_show(const struct args *args);
 int cmd_queue_retry(const struct args *args);
 int cmd_queue_drop(const struct args *args);
+int cmd_queue_explain(const struct args *args);
+int cmd_queue_hold(const struct args *args);
+int cmd_queue_release(const struct args *args);
+int cmd_queue_requeue(const struct args *args);
+int cmd_destination_ls(const struct args *args);
+int cmd_destination_show(const struct args *args);
+int cmd_destination_pause(const struct args *args);
+int cmd_destination_resume(const struct args *args);
+int cmd_top(const struct args *args);
 int cmd_spool_check(const struct args *args);
 int cmd_spool_ls(const struct args *args);
 int cmd_spool_export(const struct args *args);

@@ -36,32 +36,18 @@ cmd_ping(const struct args *args)
 
 /* ------------------------------------------------------------------ status -------------------- */
 
-static long long
-number(const json_t *object, const char *name)
-{
-	return (long long)json_integer_value(json_object_get(object, name));
-}
-
-static const char *
-text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value != NULL ? value : "";
-}
-
 static void
 add_reload(const json_t *reload, struct buf *out)
 {
 	char when[FORMAT_MAX];
-	bool ok = strcmp(text(reload, "result"), "ok") == 0;
+	bool ok = strcmp(member_text(reload, "result"), "ok") == 0;
 	const char *list = ok ? "restart_needed" : "errors";
 	json_t *line;
 	size_t i;
 
-	if (strcmp(text(reload, "result"), "none") == 0)
+	if (strcmp(member_text(reload, "result"), "none") == 0)
 		return;
-	format_time(number(reload, "time"), when);
+	format_time(member_number(reload, "time"), when);
 	buf_addf(out, "reload     %s ", when);
 	format_paint(ok ? PAINT_GOOD : PAINT_BAD, ok ? "ok" : "failed", 0, format_colours(), out);
 	buf_add_char(out, '\n');
@@ -78,17 +64,17 @@ add_queue(const json_t *queue, struct buf *out)
 {
 	char oldest[FORMAT_MAX];
 
-	format_time(number(queue, "oldest_arrival_time"), oldest);
+	format_time(member_number(queue, "oldest_arrival_time"), oldest);
 	buf_addf(out, "queue      %lld messages for %lld destinations, the oldest of %s\n",
-	    number(queue, "messages"), number(queue, "destinations"), oldest);
+	    member_number(queue, "messages"), member_number(queue, "destinations"), oldest);
 	buf_addf(out,
 	    "           %lld ready, %lld in an attempt, %lld deferred; %lld connections\n",
-	    number(queue, "ready"), number(queue, "active"), number(queue, "deferred"),
-	    number(queue, "connections"));
-	if (number(queue, "held") > 0)
+	    member_number(queue, "ready"), member_number(queue, "active"),
+	    member_number(queue, "deferred"), member_number(queue, "connections"));
+	if (member_number(queue, "held") > 0)
 		buf_addf(out,
 		    "           %lld messages held: see \"postrider queue ls --state held\"\n",
-		    number(queue, "held"));
+		    member_number(queue, "held"));
 }
 
 static void
@@ -96,18 +82,18 @@ add_spool(const json_t *spool, struct buf *out)
 {
 	char used[FORMAT_MAX], live[FORMAT_MAX], free_bytes[FORMAT_MAX];
 
-	format_size(number(spool, "segment_bytes"), used);
-	format_size(number(spool, "live_bytes"), live);
-	format_size(number(spool, "disk_free"), free_bytes);
+	format_size(member_number(spool, "segment_bytes"), used);
+	format_size(member_number(spool, "live_bytes"), live);
+	format_size(member_number(spool, "disk_free"), free_bytes);
 	buf_addf(out, "spool      %s in %lld segments, %s of it live; %s free on the disk\n", used,
-	    number(spool, "segments"), live, free_bytes);
+	    member_number(spool, "segments"), live, free_bytes);
 	if (!json_is_true(json_object_get(spool, "failing")))
 		return;
 	buf_addf(out, "           ");
 	format_paint(PAINT_BAD, "no mail is taken in", 0, format_colours(), out);
 	buf_addf(out, ": ");
-	format_safe(text(spool, "failure"), out);
-	buf_addf(out, "; %lld outcomes wait\n", number(spool, "waiting_outcomes"));
+	format_safe(member_text(spool, "failure"), out);
+	buf_addf(out, "; %lld outcomes wait\n", member_number(spool, "waiting_outcomes"));
 }
 
 /* What an operator calls it; a kind that is newer than this command has its own name. */
@@ -148,14 +134,14 @@ print_status(const json_t *status)
 	char age[FORMAT_MAX];
 	struct buf out = BUF_EMPTY;
 
-	format_age(number(status, "uptime"), age);
-	buf_addf(&out, "postriderd %s on ", text(status, "version"));
-	format_safe(text(status, "hostname"), &out);
-	buf_addf(&out, ", pid %lld, up %s\nconfig     ", number(status, "pid"), age);
-	format_safe(text(status, "config_file"), &out);
+	format_age(member_number(status, "uptime"), age);
+	buf_addf(&out, "postriderd %s on ", member_text(status, "version"));
+	format_safe(member_text(status, "hostname"), &out);
+	buf_addf(&out, ", pid %lld, up %s\nconfig     ", member_number(status, "pid"), age);
+	format_safe(member_text(status, "config_file"), &out);
 	buf_add_char(&out, '\n');
 	add_reload(json_object_get(status, "reload"), &out);
-	buf_addf(&out, "sessions   %lld\n", number(status, "sessions"));
+	buf_addf(&out, "sessions   %lld\n", member_number(status, "sessions"));
 	add_queue(json_object_get(status, "queue"), &out);
 	add_spool(json_object_get(status, "spool"), &out);
 	add_events(json_object_get(status, "events"), &out);

@@ -6,6 +6,7 @@ src_cli_libpr_cli_a_SOURCES = \
 	src/cli/config.c \
 	src/cli/credential.c \
 	src/cli/daemon.c \
+	src/cli/destination.c \
 	src/cli/format.c src/cli/format.h \
 	src/cli/help.c \
 	src/cli/input.c \
@@ -16,6 +17,7 @@ src_cli_libpr_cli_a_SOURCES = \
 	src/cli/send.c \
 	src/cli/snippets.c src/cli/snippets.h \
 	src/cli/spool.c \
+	src/cli/top.c \
 	src/cli/verbs.c
 
 bin_PROGRAMS += src/cli/postrider

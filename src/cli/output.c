@@ -36,6 +36,20 @@ wants_json(const struct args *args)
 	return args_get(args, "json") != NULL;
 }
 
+long long
+member_number(const json_t *object, const char *name)
+{
+	return (long long)json_integer_value(json_object_get(object, name));
+}
+
+const char *
+member_text(const json_t *object, const char *name)
+{
+	const char *value = json_string_value(json_object_get(object, name));
+
+	return value != NULL ? value : "";
+}
+
 int
 print_buf(struct buf *text)
 {

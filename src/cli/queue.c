@@ -19,20 +19,6 @@ target_of(const char *id, const char *after)
 	return out;
 }
 
-static long long
-number(const json_t *object, const char *name)
-{
-	return (long long)json_integer_value(json_object_get(object, name));
-}
-
-static const char *
-text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value != NULL ? value : "";
-}
-
 /* ------------------------------------------------------------------ ls ------------------------ */
 
 struct listing {
@@ -46,19 +32,19 @@ struct listing {
 static void
 add_row(const json_t *row, bool colours, struct buf *out)
 {
-	const char *state = text(row, "queue_name");
+	const char *state = member_text(row, "queue_name");
 	char arrived[FORMAT_MAX], size[FORMAT_MAX], due[FORMAT_MAX];
 
-	format_time(number(row, "arrival_time"), arrived);
-	format_size(number(row, "message_size"), size);
-	format_time(number(row, "next_attempt"), due);
-	buf_addf(out, "%-10s  ", text(row, "queue_id"));
+	format_time(member_number(row, "arrival_time"), arrived);
+	format_size(member_number(row, "message_size"), size);
+	format_time(member_number(row, "next_attempt"), due);
+	buf_addf(out, "%-10s  ", member_text(row, "queue_id"));
 	format_paint(
 	    strcmp(state, "deferred") == 0 ? PAINT_WAIT : PAINT_GOOD, state, 8, colours, out);
 	buf_addf(out, "  %-19s  %5s  %4lld  %5lld  %-19s  %-24s  ", arrived, size,
-	    number(row, "open_count"), number(row, "attempts"),
-	    number(row, "next_attempt") == 0 ? "now" : due, text(row, "destination"));
-	format_safe(text(row, "reason"), out);
+	    member_number(row, "open_count"), member_number(row, "attempts"),
+	    member_number(row, "next_attempt") == 0 ? "now" : due, member_text(row, "destination"));
+	format_safe(member_text(row, "reason"), out);
 	buf_add_char(out, '\n');
 }
 
@@ -94,7 +80,8 @@ on_row(void *arg, struct span line)
 int
 cmd_queue_ls(const struct args *args)
 {
-	static const char *const filters[] = { "state", "destination", "limit" };
+	static const char *const filters[] = { "state", "destination", "account", "reason",
+		"limit" };
 	struct listing listing = { wants_json(args), format_colours(), 0, EX_OK };
 	struct buf target = target_of(NULL, "");
 	struct request request = {
@@ -136,20 +123,20 @@ add_recipients(const json_t *recipients, bool colours, struct buf *out)
 
 	json_array_foreach(recipients, i, recipient)
 	{
-		const char *state = text(recipient, "state");
+		const char *state = member_text(recipient, "state");
 		bool deferred = strcmp(state, "deferred") == 0;
 
 		buf_addf(out, "%-12s ", i == 0 ? "recipients" : "");
 		format_paint(deferred ? PAINT_WAIT : PAINT_GOOD, state, 8, colours, out);
 		buf_addf(out, "  ");
-		format_safe(text(recipient, "address"), out);
-		format_time(number(recipient, "next_attempt"), due);
+		format_safe(member_text(recipient, "address"), out);
+		format_time(member_number(recipient, "next_attempt"), due);
 		if (deferred)
 			buf_addf(out, "  (next try %s)", due);
 		buf_add_char(out, '\n');
-		if (text(recipient, "delay_reason")[0] != '\0') {
+		if (member_text(recipient, "delay_reason")[0] != '\0') {
 			buf_addf(out, "%-12s           ", "");
-			format_safe(text(recipient, "delay_reason"), out);
+			format_safe(member_text(recipient, "delay_reason"), out);
 			buf_add_char(out, '\n');
 		}
 	}
@@ -163,24 +150,25 @@ print_message(const json_t *m)
 	const json_t *tag;
 	size_t i;
 
-	format_time(number(m, "arrival_time"), arrived);
-	format_size(number(m, "message_size"), size);
-	add_field("id", text(m, "queue_id"), &out);
-	add_field("message-id", text(m, "message_id"), &out);
-	add_field("state", text(m, "queue_name"), &out);
+	format_time(member_number(m, "arrival_time"), arrived);
+	format_size(member_number(m, "message_size"), size);
+	add_field("id", member_text(m, "queue_id"), &out);
+	add_field("message-id", member_text(m, "message_id"), &out);
+	add_field("state", member_text(m, "queue_name"), &out);
 	add_field("arrived", arrived, &out);
 	add_field("size", size, &out);
-	add_field("account", text(m, "account"), &out);
-	add_field("identity", text(m, "identity"), &out);
-	add_field("config set", text(m, "configuration_set"), &out);
-	add_field("client", text(m, "client"), &out);
-	add_field("sender", text(m, "sender")[0] != '\0' ? text(m, "sender") : "<>", &out);
+	add_field("account", member_text(m, "account"), &out);
+	add_field("identity", member_text(m, "identity"), &out);
+	add_field("config set", member_text(m, "configuration_set"), &out);
+	add_field("client", member_text(m, "client"), &out);
+	add_field(
+	    "sender", member_text(m, "sender")[0] != '\0' ? member_text(m, "sender") : "<>", &out);
 	json_array_foreach(json_object_get(m, "tags"), i, tag)
 	{
 		buf_addf(&out, "%-12s ", i == 0 ? "tags" : "");
-		format_safe(text(tag, "name"), &out);
+		format_safe(member_text(tag, "name"), &out);
 		buf_add_char(&out, '=');
-		format_safe(text(tag, "value"), &out);
+		format_safe(member_text(tag, "value"), &out);
 		buf_add_char(&out, '\n');
 	}
 	add_recipients(json_object_get(m, "recipients"), format_colours(), &out);
@@ -227,6 +215,58 @@ cmd_queue_show(const struct args *args)
 	return status;
 }
 
+/* ------------------------------------------------------------------ explain ------------------- */
+
+/* One sentence for what its recipients wait for; the next for each that waits for something else. */
+static void
+explain(const json_t *m, struct buf *out)
+{
+	const json_t *recipients = json_object_get(m, "recipients"), *recipient;
+	const char *last = "";
+	char due[FORMAT_MAX];
+	size_t i, open = 0;
+
+	json_array_foreach(recipients, i, recipient) open +=
+	    strcmp(member_text(recipient, "state"), "done") != 0;
+	buf_addf(out, "Message %s, of %zu recipients %zu open", member_text(m, "queue_id"),
+	    json_array_size(recipients), open);
+	json_array_foreach(recipients, i, recipient)
+	{
+		const char *waits_for = member_text(recipient, "waits_for");
+
+		if (strcmp(member_text(recipient, "state"), "done") == 0 ||
+		    strcmp(waits_for, last) == 0)
+			continue;
+		last = waits_for;
+		buf_addf(out, ": ");
+		format_safe(member_text(recipient, "address"), out);
+		buf_addf(out, " waits for ");
+		format_safe(waits_for, out);
+		if (member_number(recipient, "next_attempt") > 0) {
+			format_time(member_number(recipient, "next_attempt"), due);
+			buf_addf(out, "; until %s", due);
+		}
+	}
+	buf_addf(out, ".\n");
+}
+
+int
+cmd_queue_explain(const struct args *args)
+{
+	struct buf out = BUF_EMPTY;
+	json_t *message;
+	int status;
+
+	message = fetch(args, args->words[0], &status);
+	if (message == NULL)
+		return status;
+	if (wants_json(args))
+		return print_json(message);
+	explain(message, &out);
+	json_decref(message);
+	return print_buf(&out);
+}
+
 /* ------------------------------------------------------------------ changes ------------------- */
 
 /* One call that answers {"NAME":N}: N is added to *sum. */
@@ -239,7 +279,7 @@ change(const struct args *args, const char *method, struct buf *target, const ch
 	json_t *answer = client_json(args, &request, &status);
 
 	if (answer != NULL)
-		*sum += number(answer, name);
+		*sum += member_number(answer, name);
 	json_decref(answer);
 	return status;
 }
@@ -287,8 +327,9 @@ show_each(const struct args *args)
 
 		if (m == NULL)
 			return status;
-		buf_addf(&line, "%s  %s  from <", text(m, "queue_id"), text(m, "queue_name"));
-		format_safe(text(m, "sender"), &line);
+		buf_addf(&line, "%s  %s  from <", member_text(m, "queue_id"),
+		    member_text(m, "queue_name"));
+		format_safe(member_text(m, "sender"), &line);
 		buf_addf(&line, "> to %zu recipients\n",
 		    json_array_size(json_object_get(m, "recipients")));
 		json_decref(m);
@@ -393,4 +434,40 @@ cmd_queue_drop(const struct args *args)
 		return status;
 	status = change_each(args, "DELETE", "", "dropped", &sum);
 	return print_sum(args, status, "dropped", "dropped", sum);
+}
+
+int
+cmd_queue_hold(const struct args *args)
+{
+	const char *reason = args_get(args, "reason");
+	struct buf after = BUF_EMPTY;
+	long long sum = 0;
+	int status;
+
+	buf_addf(&after, "/hold");
+	if (reason != NULL)
+		target_add(&after, "reason", reason);
+	if (buf_cstr(&after) == NULL)
+		return cli_fail_memory();
+	status = change_each(args, "POST", buf_cstr(&after), "held", &sum);
+	buf_free(&after);
+	return print_sum(args, status, "held", "held until they are released", sum);
+}
+
+int
+cmd_queue_release(const struct args *args)
+{
+	long long sum = 0;
+	int status = change_each(args, "POST", "/retry", "retried", &sum);
+
+	return print_sum(args, status, "released", "released", sum);
+}
+
+int
+cmd_queue_requeue(const struct args *args)
+{
+	long long sum = 0;
+	int status = change_each(args, "POST", "/requeue", "requeued", &sum);
+
+	return print_sum(args, status, "requeued", "begin anew", sum);
 }

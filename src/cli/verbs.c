@@ -15,7 +15,30 @@ static const struct option queue_ls_options[] = {
 	{ "state", '\0', "STATE", false, false, "only messages that are active, deferred or held" },
 	{ "destination", '\0', "DEST", false, false,
 	    "only messages that wait for this destination" },
+	{ "account", '\0', "ACCOUNT", false, false, "only messages of this account" },
+	{ "reason", '\0', "TEXT", false, false, "only messages whose last cause has this in it" },
 	{ "limit", 'n', "N", false, false, "at most so many" },
+	OPTIONS_END,
+};
+
+static const struct option queue_hold_options[] = {
+	{ "reason", '\0', "TEXT", false, false, "why, for who looks at them later" },
+	OPTIONS_END,
+};
+
+static const struct option destination_ls_options[] = {
+	{ "limit", 'n', "N", false, false, "at most so many; default: 100" },
+	OPTIONS_END,
+};
+
+static const struct option destination_pause_options[] = {
+	{ "for", '\0', "DURATION", false, false, "how long; default: 1h" },
+	{ "reason", '\0', "TEXT", false, false, "why, for listings and messages" },
+	OPTIONS_END,
+};
+
+static const struct option top_options[] = {
+	{ "count", 'n', "N", false, false, "end after so many times" },
 	OPTIONS_END,
 };
 
@@ -142,6 +165,22 @@ static const struct verb rows[] = {
 	    "Try deferred messages now", cmd_queue_retry },
 	{ "queue", "drop", "ID...", 1, ARGS_WORDS_MAX, queue_drop_options,
 	    "Give messages up without telling their senders", cmd_queue_drop },
+	{ "queue", "explain", "ID", 1, 1, no_options,
+	    "Say what a message waits for, and until when", cmd_queue_explain },
+	{ "queue", "hold", "ID...", 1, ARGS_WORDS_MAX, queue_hold_options,
+	    "Set messages aside until they are released", cmd_queue_hold },
+	{ "queue", "release", "ID...", 1, ARGS_WORDS_MAX, no_options, "Try held messages now",
+	    cmd_queue_release },
+	{ "queue", "requeue", "ID...", 1, ARGS_WORDS_MAX, no_options,
+	    "Begin anew with messages: hosts, route and tries", cmd_queue_requeue },
+	{ "dest", "ls", "", 0, 0, destination_ls_options, "List where mail waits to go, most first",
+	    cmd_destination_ls },
+	{ "dest", "show", "DEST", 1, 1, no_options, "Show one destination", cmd_destination_show },
+	{ "dest", "pause", "DEST", 1, 1, destination_pause_options,
+	    "Send nothing to a destination for a while", cmd_destination_pause },
+	{ "dest", "resume", "DEST", 1, 1, no_options, "End a pause", cmd_destination_resume },
+	{ "top", NULL, "", 0, 0, top_options, "Watch rates, queue and sites, each second",
+	    cmd_top },
 	{ "spool", "check", "", 0, 0, spool_options, "Look for damage in a spool directory",
 	    cmd_spool_check },
 	{ "spool", "ls", "", 0, 0, spool_options, "List the messages in a spool directory",

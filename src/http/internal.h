@@ -115,6 +115,13 @@ void on_queue_show(struct call *call);
 void on_queue_message(struct call *call);
 void on_queue_retry(struct call *call);
 void on_queue_drop(struct call *call);
+void on_queue_hold(struct call *call);
+void on_queue_requeue(struct call *call);
+/* destinations.c */
+void on_destination_list(struct call *call);
+void on_destination_show(struct call *call);
+void on_destination_pause(struct call *call);
+void on_destination_resume(struct call *call);
 /* messages.c */
 void on_submit(struct call *call);
 /* objects.c: of accounts, credentials, identities, configuration sets */

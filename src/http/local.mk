@@ -2,6 +2,7 @@ noinst_LIBRARIES += src/http/libpr_http.a
 src_http_libpr_http_a_SOURCES = \
 	src/http/call.c \
 	src/http/control.c src/http/control.h \
+	src/http/destinations.c \
 	src/http/internal.h \
 	src/http/json.c \
 	src/http/messages.c \

@@ -27,13 +27,17 @@ recipient_json(
     const struct queue_message *m, const struct message_recipient *recipient, size_t index)
 {
 	struct queue_recipient_view view;
+	struct buf waits_for = BUF_EMPTY;
 	json_t *json;
 
 	queue_view_recipient(m, index, &view);
-	json = json_pack("{s:o, s:s, s:o, s:I, s:I}", "address",
+	queue_explain(m, index, &waits_for);
+	json = json_pack("{s:o, s:s, s:o, s:o, s:I, s:I}", "address",
 	    json_text(span_of(recipient->address)), "state", view.state, "destination",
-	    json_text(span_of(view.destination)), "attempts", (json_int_t)view.attempts,
-	    "next_attempt", (json_int_t)(view.due_ms / 1000));
+	    json_text(span_of(view.destination)), "waits_for", json_text(buf_span(&waits_for)),
+	    "attempts", (json_int_t)view.attempts, "next_attempt",
+	    (json_int_t)(view.due_ms / 1000));
+	buf_free(&waits_for);
 	/* As in "postqueue -j": there when there is one. */
 	if (json != NULL && view.reason[0] != '\0' &&
 	    json_object_set_new(json, "delay_reason", json_text(span_of(view.reason))) != 0) {
@@ -213,6 +217,27 @@ on_queue_retry(struct call *call)
 
 	if (m != NULL)
 		call_json(call, 200, json_pack("{s:i}", "retried", queue_release(m) ? 1 : 0));
+}
+
+void
+on_queue_hold(struct call *call)
+{
+	struct queue_message *m = find(call);
+	const char *reason = call_query(call, "reason");
+
+	if (m == NULL)
+		return;
+	queue_hold(m, reason != NULL ? reason : "held by an operator");
+	call_json(call, 200, json_pack("{s:i}", "held", 1));
+}
+
+void
+on_queue_requeue(struct call *call)
+{
+	struct queue_message *m = find(call);
+
+	if (m != NULL)
+		call_json(call, 200, json_pack("{s:i}", "requeued", queue_requeue(m) ? 1 : 0));
 }
 
 void

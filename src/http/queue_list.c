@@ -7,6 +7,7 @@
 #include "http/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "event/event.h"
 
@@ -21,8 +22,8 @@ struct walk {
 	bool posted;	   /* msg is in the loop: the walk must stay */
 	struct call *call; /* NULL: the peer has gone */
 	struct queue_cursor *cursor;
-	char *state, *destination; /* filters, or NULL */
-	uint64_t left;		   /* rows until the limit, or messages retried */
+	char *state, *destination, *account, *reason; /* filters, or NULL */
+	uint64_t left; /* rows until the limit, or messages retried */
 };
 
 static void
@@ -31,6 +32,8 @@ walk_free(struct walk *walk)
 	queue_cursor_free(walk->cursor);
 	free(walk->state);
 	free(walk->destination);
+	free(walk->account);
+	free(walk->reason);
 	free(walk);
 }
 
@@ -60,7 +63,9 @@ walk_new(struct call *call)
 	walk->call = call;
 	walk->cursor = queue_cursor_new(call_context(call)->queue);
 	if (walk->cursor == NULL || !copy_filter(call_query(call, "state"), &walk->state) ||
-	    !copy_filter(call_query(call, "destination"), &walk->destination)) {
+	    !copy_filter(call_query(call, "destination"), &walk->destination) ||
+	    !copy_filter(call_query(call, "account"), &walk->account) ||
+	    !copy_filter(call_query(call, "reason"), &walk->reason)) {
 		walk_free(walk);
 		return NULL;
 	}
@@ -72,7 +77,9 @@ passes(const struct walk *walk, const struct queue_view *view)
 {
 	return (walk->state == NULL || span_eq(span_of(walk->state), span_of(view->state))) &&
 	       (walk->destination == NULL ||
-		   queue_is_for(view->message, span_of(walk->destination)));
+		   queue_is_for(view->message, span_of(walk->destination))) &&
+	       (walk->account == NULL || strcmp(walk->account, view->account) == 0) &&
+	       (walk->reason == NULL || strcasestr(view->reason, walk->reason) != NULL);
 }
 
 /* ------------------------------------------------------------------ listing ------------------- */
@@ -85,10 +92,11 @@ row_json(const struct queue_view *view)
 
 	event_queue_id(view->sequence, qid);
 	message_id_format(view->id, id);
-	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:o}", "queue_name",
-	    view->state, "queue_id", qid, "arrival_time", (json_int_t)(view->accepted_ms / 1000),
-	    "message_size", (json_int_t)view->size, "message_id", id, "destination",
-	    json_text(span_of(view->destination)), "recipient_count", (json_int_t)view->recipients,
+	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o}",
+	    "queue_name", view->state, "queue_id", qid, "arrival_time",
+	    (json_int_t)(view->accepted_ms / 1000), "message_size", (json_int_t)view->size,
+	    "message_id", id, "destination", json_text(span_of(view->destination)), "account",
+	    json_text(span_of(view->account)), "recipient_count", (json_int_t)view->recipients,
 	    "open_count", (json_int_t)view->open, "attempts", (json_int_t)view->attempts,
 	    "next_attempt", (json_int_t)(view->due_ms / 1000), "reason",
 	    json_text(span_of(view->reason)));

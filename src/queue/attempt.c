@@ -10,6 +10,7 @@
 
 #include "queue/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,9 @@
 
 enum {
 	LATE_MS = 60000,
+	PUT_OFF_MIN_MS = 1000,
+	PUT_OFF_MAX_MS = 60000,
+	PUT_OFF_TEXT = OUTCOME_TEXT_MAX + 32,
 	PUT_OFF_AT_ONCE = 1000 /* items that are put off in one round of the loop */
 };
 
@@ -334,16 +338,38 @@ begin(struct queue_item *item, struct lane *lane, enum fair_kind kind, struct pa
 	load(running);
 }
 
-/* The hosts are paused: the item gets a time of its own, so that it does not wait beyond the end of its message. */
-static void
-put_off(struct queue_item *item, const struct exchange *exchange)
+/* Why nothing may begin for the destination now, and how long; false: it may. */
+static bool
+must_wait(const struct destination *d, int64_t *wait_ms, char text[PUT_OFF_TEXT])
 {
-	int64_t wait_ms = exchange_wait_ms(exchange);
-	char text[OUTCOME_TEXT_MAX + 32] = "another message is tried first";
+	const struct exchange *e = d->exchange;
+
+	if (destination_is_paused(d)) {
+		*wait_ms = d->paused_until_ms - clock_mono_ms();
+		(void)snprintf(text, PUT_OFF_TEXT, "paused: %s", d->pause_reason);
+		return true;
+	}
+	if (e == NULL || exchange_is_ready(e))
+		return false;
+	*wait_ms = exchange_wait_ms(e);
+	if (e->last != NULL)
+		outcome_format(e->last, text, PUT_OFF_TEXT);
+	else
+		(void)snprintf(text, PUT_OFF_TEXT, "another message is tried first");
+	return true;
+}
+
+/* The item gets a time of its own, so that it does not wait beyond the end of its message. It is looked at again before
+ * long, since a pause may be ended. */
+static void
+put_off(struct queue_item *item, int64_t wait_ms, const char *text)
+{
 	uint32_t random;
 
-	if (exchange->last != NULL)
-		outcome_format(exchange->last, text, sizeof text);
+	if (wait_ms < PUT_OFF_MIN_MS)
+		wait_ms = PUT_OFF_MIN_MS;
+	if (wait_ms > PUT_OFF_MAX_MS)
+		wait_ms = PUT_OFF_MAX_MS;
 	crypto_random(&random, sizeof random);
 	item_set_reason(item, text);
 	item_defer(item, wait_ms + (int64_t)(random % (uint64_t)(wait_ms / 2)));
@@ -371,6 +397,8 @@ begin_next(struct lane *lane)
 				       : NULL;
 	const struct destination *d;
 	struct queue_item *item;
+	char why[PUT_OFF_TEXT];
+	int64_t wait_ms = 0;
 	bool known, waits;
 
 	if (next == NULL)
@@ -383,9 +411,9 @@ begin_next(struct lane *lane)
 		destination_await_hosts(item->stream);
 		return AGAIN;
 	}
-	waits = !known && d->exchange != NULL && !exchange_is_ready(d->exchange);
+	waits = !known && must_wait(d, &wait_ms, why);
 	if (waits && !is_too_late(item, true)) {
-		put_off(item, d->exchange);
+		put_off(item, wait_ms, why);
 		return AGAIN;
 	}
 	if (!lane->site->is_local && !slots_are_free(queue)) {

@@ -81,18 +81,15 @@ on_retry(void *arg)
 	destination_run_later(arg);
 }
 
-struct destination *
-destination_for(struct queue *queue, const struct message *message, const char *address)
+static struct destination *
+destination_get(struct queue *queue, enum destination_kind kind, struct span name)
 {
-	enum destination_kind kind = known_kind(queue, message, address);
-	struct span all = span_of(address), domain = span_skip(all, span_find_last(all, '@') + 1);
-	char text[KEY_MAX], *key;
-	size_t len = make_key(kind, route_for(queue->config, domain), domain, text);
-	struct destination *d = map_get(&queue->destinations, span_make(text, len));
+	struct destination *d = map_get(&queue->destinations, name);
+	char *key;
 
 	if (d != NULL)
 		return d;
-	key = span_dup(span_make(text, len));
+	key = span_dup(name);
 	d = key != NULL ? calloc(1, sizeof *d) : NULL;
 	if (d == NULL || map_put(&queue->destinations, span_of(key), d) != RC_OK) {
 		free(d);
@@ -106,6 +103,52 @@ destination_for(struct queue *queue, const struct message *message, const char *
 	list_init(&d->later);
 	timer_init(&d->retry, queue->options.core, on_retry, d);
 	return d;
+}
+
+struct destination *
+destination_for(struct queue *queue, const struct message *message, const char *address)
+{
+	enum destination_kind kind = known_kind(queue, message, address);
+	struct span all = span_of(address), domain = span_skip(all, span_find_last(all, '@') + 1);
+	char text[KEY_MAX];
+	size_t len = make_key(kind, route_for(queue->config, domain), domain, text);
+
+	return destination_get(queue, kind, span_make(text, len));
+}
+
+/* ------------------------------------------------------------------ pauses -------------------- */
+
+bool
+destination_is_paused(const struct destination *d)
+{
+	return d->paused_until_ms > clock_mono_ms();
+}
+
+enum rc
+queue_pause(struct queue *queue, const char *name, int64_t for_ms, const char *reason)
+{
+	struct destination *d = destination_get(queue, DESTINATION_REMOTE, span_of(name));
+	char *copy = span_dup(span_of(reason));
+
+	if (d == NULL || copy == NULL) {
+		free(copy);
+		return RC_LATER;
+	}
+	free(d->pause_reason);
+	d->pause_reason = copy;
+	d->paused_until_ms = clock_mono_ms() + for_ms;
+	return RC_OK;
+}
+
+bool
+queue_resume(struct queue *queue, const char *name)
+{
+	struct destination *d = map_get(&queue->destinations, span_of(name));
+
+	if (d == NULL || !destination_is_paused(d))
+		return false;
+	d->paused_until_ms = 0;
+	return true;
 }
 
 /* ------------------------------------------------------------------ hosts --------------------- */
@@ -311,6 +354,7 @@ destination_free(struct destination *d)
 	destination_drop_hosts(d);
 	timer_cancel(&d->retry);
 	list_del(&d->later);
+	free(d->pause_reason);
 	free(d->key);
 	free(d);
 }
@@ -323,7 +367,7 @@ destinations_sweep(struct queue *queue)
 		struct destination *d = slot->value;
 
 		if (!list_is_empty(&d->streams) || d->lookup != NULL || timer_is_set(&d->retry) ||
-		    !list_is_empty(&d->later))
+		    destination_is_paused(d) || !list_is_empty(&d->later))
 			continue;
 		(void)map_del(&queue->destinations, span_of(d->key));
 		destination_free(d);

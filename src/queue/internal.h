@@ -151,6 +151,8 @@ struct destination {
 	struct mx_wait *lookup;
 	struct timer retry;	   /* set: memory was out, everything is tried again then */
 	struct exchange *exchange; /* of the last hosts that were found; NULL: there are none */
+	int64_t paused_until_ms;   /* monotonic: by an operator */
+	char *pause_reason;	   /* owned, or NULL */
 	struct list streams;
 	size_t items;	   /* of all streams, in whatever state */
 	struct list later; /* in queue->later: to be run from the loop */
@@ -313,7 +315,10 @@ item_destination(const struct queue_item *item)
 	return item->stream->key.destination;
 }
 
-/* view.c: the queue is being freed: its cursors are at their end. */
+/* view.c */
+/* The first that is stored, above that number; NULL: there is none. */
+struct queue_message *queue_next_message(const struct queue *queue, uint64_t sequence);
+/* The queue is being freed: its cursors are at their end. */
 void cursors_end(struct queue *queue);
 
 /* message.c */
@@ -352,8 +357,6 @@ void queue_discard(struct queue_message *message); /* nothing is left to do: rec
 void item_settle(struct queue_item *item, struct message *message, const uint8_t *index,
     const struct client_recipient *results, size_t count, const struct attempt_report *report,
     int64_t waited_us);
-/* The message is set aside until an operator decides. */
-void queue_hold(struct queue_message *message, const char *reason);
 /* Its message cannot be read from the spool now: it stays, tried less and less often. */
 void item_unreadable(struct queue_item *item, const char *reason);
 void item_put_back(
@@ -379,6 +382,7 @@ void destination_place(struct stream *stream);
 /* The stream waits until the hosts are known. */
 void destination_await_hosts(struct stream *stream);
 bool destination_has_hosts(const struct destination *destination);
+bool destination_is_paused(const struct destination *destination);
 /* They are asked for again before the next attempt. */
 void destination_drop_hosts(struct destination *destination);
 /* All that is ready for it, when the callbacks under way have returned: from inside walks of messages. */

@@ -9,6 +9,7 @@ src_queue_libpr_queue_a_SOURCES = \
 	src/queue/learn.c src/queue/learn.h \
 	src/queue/message.c \
 	src/queue/outcome.c \
+	src/queue/overview.c \
 	src/queue/pool.c \
 	src/queue/queue.c src/queue/queue.h \
 	src/queue/reason.c src/queue/reason.h \

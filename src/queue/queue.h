@@ -90,6 +90,7 @@ struct queue_view {
 	uint64_t size;		     /* of the record in the spool */
 	const char *state;	     /* "active", "deferred", "held" */
 	const char *destination;     /* of the first open item */
+	const char *account;	     /* "" when accounts do not take turns (delivery.fair) */
 	unsigned attempts, recipients, open;
 	const char *reason; /* last outcome of the first open item, or "" */
 };
@@ -126,6 +127,13 @@ MUST_CHECK enum rc queue_load(
 bool queue_retry(struct queue_message *message, struct span destination);
 /* The same for one message that an operator has named: it is not held any more. */
 bool queue_release(struct queue_message *message);
+/* The message is set aside, with this reason, until an operator decides; over restarts, too. */
+void queue_hold(struct queue_message *message, const char *reason);
+/* As if it had just come: no attempts yet, hosts looked up again, the route of the present configuration. What is being
+ * tried stays as it is; false when that is all. */
+bool queue_requeue(struct queue_message *message);
+/* What a recipient waits for, as the rest of a sentence. Appended. */
+void queue_explain(const struct queue_message *message, size_t index, struct buf *out);
 /* Give the message up without a report to anyone. RC_LATER when an attempt is under way, or
  * a report on it. */
 MUST_CHECK enum rc queue_drop(struct queue_message *message);
@@ -144,6 +152,27 @@ struct queue_times {
 	struct histogram attempt;
 };
 const struct queue_times *queue_times(const struct queue *queue);
+
+/* Until the loop goes on. */
+struct queue_destination_view {
+	const char *destination, *site; /* site: "" when its hosts are not known */
+	uint64_t items, ready;		/* of these */
+	int64_t paused_ms;		/* by an operator, for so long; 0: it is not */
+	const char *pause_reason;
+	const struct outcome
+	    *failure; /* the last one of its hosts, when they cannot be reached; or NULL */
+};
+/* Those that have messages or are paused. */
+void queue_each_destination(const struct queue *queue,
+    void (*each)(void *arg, const struct queue_destination_view *view), void *arg);
+bool queue_view_destination(
+    const struct queue *queue, const char *name, struct queue_destination_view *out);
+
+/* Begin no attempt for it for so long; what waits has times of its own meanwhile, and ends with them. A restart forgets
+ * it. RC_LATER: out of memory. */
+MUST_CHECK enum rc queue_pause(
+    struct queue *queue, const char *destination, int64_t for_ms, const char *reason);
+bool queue_resume(struct queue *queue, const char *destination); /* false: it was not paused */
 
 /* A site as seen from one source address; until the loop goes on. */
 struct queue_site_view {

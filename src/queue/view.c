@@ -53,6 +53,7 @@ queue_view(struct queue_message *m, struct queue_view *out)
 		.size = m->entry.size,
 		.state = next != NULL ? state_name(next) : "active",
 		.destination = next != NULL ? item_destination(next)->key : "",
+		.account = next != NULL ? next->stream->key.flow->key : "",
 		.attempts = next != NULL ? next->attempts : 0,
 		.recipients = m->recipient_count,
 		.open = (unsigned)count_open(m),
@@ -91,8 +92,8 @@ struct queue_cursor {
 };
 
 /* The first that is stored, above that number; NULL: there is none. */
-static struct queue_message *
-next_message(const struct queue *queue, uint64_t sequence)
+struct queue_message *
+queue_next_message(const struct queue *queue, uint64_t sequence)
 {
 	struct spool_entry *entry = spool_next(queue->options.spool, sequence);
 
@@ -121,7 +122,7 @@ bool
 queue_cursor_next(struct queue_cursor *cursor, struct queue_view *out)
 {
 	struct queue_message *m = cursor->queue != NULL && !cursor->at_end
-				      ? next_message(cursor->queue, cursor->seen)
+				      ? queue_next_message(cursor->queue, cursor->seen)
 				      : NULL;
 
 	cursor->at_end = m == NULL;
@@ -176,9 +177,9 @@ parse_queue_id(struct span id, uint64_t *out)
 static struct queue_message *
 find_by_message_id(struct queue *queue, const struct message_id *wanted)
 {
-	struct queue_message *m = next_message(queue, 0);
+	struct queue_message *m = queue_next_message(queue, 0);
 
-	for (; m != NULL; m = next_message(queue, m->entry.sequence))
+	for (; m != NULL; m = queue_next_message(queue, m->entry.sequence))
 		if (m->id.stamp == wanted->stamp &&
 		    memcmp(m->id.uuid, wanted->uuid, sizeof wanted->uuid) == 0)
 			return m;
@@ -228,6 +229,30 @@ queue_retry(struct queue_message *m, struct span destination)
 	return any;
 }
 
+bool
+queue_requeue(struct queue_message *m)
+{
+	struct queue *queue = message_queue(m);
+	bool any = false;
+
+	if (m->held)
+		queue->held--;
+	m->held = false;
+	ITEMS_FOREACH (item, m) {
+		if (item->state == ITEM_ACTIVE)
+			continue;
+		any = true;
+		item_hold(item); /* out of its lists, which depend on what changes */
+		item->attempts = 0;
+		item->generation = queue->generation - 1;
+		destination_drop_hosts(item_destination(item));
+		exchange_forgive(item_destination(item)->exchange);
+		item_make_ready(item);
+		destination_run_later(item_destination(item));
+	}
+	return any;
+}
+
 enum rc
 queue_drop(struct queue_message *m)
 {
@@ -238,83 +263,4 @@ queue_drop(struct queue_message *m)
 		return RC_LATER;
 	queue_discard(m);
 	return RC_OK;
-}
-
-void
-queue_stats(const struct queue *queue, struct queue_stats *out)
-{
-	const struct queue_message *oldest = next_message(queue, 0);
-
-	*out = (struct queue_stats){ .messages = queue->message_count,
-		.messages_held = queue->held,
-		.items_ready = queue->ready,
-		.items_active = queue->active,
-		.items_deferred = queue->deferred.count,
-		.channels = queue->slots,
-		.destinations = queue->destinations.len,
-		.sites = queue->sites.len - 1 }; /* not the local one */
-	if (oldest != NULL)
-		out->oldest_ms = message_id_time_ms(&oldest->id);
-}
-
-const struct queue_times *
-queue_times(const struct queue *queue)
-{
-	return &queue->times;
-}
-
-static bool
-is_paused(const struct site *site)
-{
-	MAP_FOREACH (slot, &site->exchanges)
-		if (!exchange_is_ready(slot->value))
-			return true;
-	return false;
-}
-
-static bool
-has_source(const struct pool *pool, const struct source *source)
-{
-	for (size_t i = 0; i < pool->count; i++)
-		if (pool->sources[i] == source)
-			return true;
-	return false;
-}
-
-static uint64_t
-ready_for(const struct site *site, const struct source *source)
-{
-	uint64_t ready = 0;
-
-	LIST_FOREACH (node, &site->lanes) {
-		const struct lane *lane = container_of(node, struct lane, node);
-
-		if (has_source(lane->pool, source))
-			ready += lane->fair.ready;
-	}
-	return ready;
-}
-
-void
-queue_each_site(const struct queue *queue,
-    void (*each)(void *arg, const struct queue_site_view *view), void *arg)
-{
-	MAP_FOREACH (slot, &queue->sites) {
-		const struct site *site = slot->value;
-
-		if (site->is_local)
-			continue;
-		LIST_FOREACH (node, &site->paths) {
-			const struct path *path = container_of(node, struct path, node);
-			struct queue_site_view view = { .site = site->key,
-				.source = path->source->name,
-				.ready = ready_for(site, path->source),
-				.active = path->active,
-				.connections = path->slots,
-				.limit = learn_limit(&path->learned),
-				.paused = is_paused(site) };
-
-			each(arg, &view);
-		}
-	}
 }

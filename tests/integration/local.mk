@@ -13,6 +13,7 @@ PYTHON_TESTS = \
 	tests/integration/test_postfix.py \
 	tests/integration/test_powercut.py \
 	tests/integration/test_proxy.py \
+	tests/integration/test_queue_commands.py \
 	tests/integration/test_quickstart.py \
 	tests/integration/test_reload.py \
 	tests/integration/test_scripts.py \

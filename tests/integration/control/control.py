@@ -363,7 +363,7 @@ def test_queue(d):
     ids = [d.submit("a%d@dest.test&to=b@other.test" % i) for i in range(3)]
     rows = [d.deferred(mid) for mid in ids]
     assert set(rows[0]) == {
-        "queue_name", "queue_id", "arrival_time", "message_size", "message_id", "destination",
+        "queue_name", "queue_id", "arrival_time", "message_size", "message_id", "destination", "account",
         "recipient_count", "open_count", "attempts", "next_attempt", "reason"}
     assert [r["message_id"] for r in d.rows()] == ids
     assert len(d.rows("?limit=2")) == 2 and d.rows("?limit=0") == []
