@@ -398,7 +398,7 @@ outcome_of_hosts(const struct site *site, const char *address, struct outcome *o
 	(void)address;
 	out->kind = OUTCOME_NONE;
 	outcome_set(out, table[hosts->status].kind, table[hosts->status].code,
-	    table[hosts->status].status, false, hosts->why);
+	    table[hosts->status].status, hosts->why);
 }
 
 static void
