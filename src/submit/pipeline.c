@@ -10,7 +10,6 @@
 
 #include "submit/internal.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -185,67 +184,24 @@ store(struct submission *s)
 
 /* ------------------------------------------------------------------ signature ----------------- */
 
-struct body_reader {
-	const struct message *message;
-	bool memory_given;
-	uint64_t file_at;
-	char *chunk;
-};
-
-enum {
-	BODY_CHUNK = 256 * 1024
-};
-
-/* For sign_message: the body in memory in one piece, or the file in chunks. Worker thread: may block. */
-static enum rc
-next_piece(void *arg, struct span *piece, struct why *why)
-{
-	struct body_reader *r = arg;
-	const struct message *m = r->message;
-	ssize_t n;
-
-	*piece = SPAN_EMPTY;
-	if (m->file_fd < 0) {
-		if (!r->memory_given && m->piece_count > 2)
-			*piece = m->pieces[2];
-		r->memory_given = true;
-		return RC_OK;
-	}
-	if (r->file_at >= m->file_size)
-		return RC_OK;
-	do
-		n = pread(m->file_fd, r->chunk,
-		    m->file_size - r->file_at < BODY_CHUNK ? (size_t)(m->file_size - r->file_at)
-							   : BODY_CHUNK,
-		    (off_t)(m->file_at + r->file_at));
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return why_errno(why, n < 0 ? errno : EIO, "large message");
-	r->file_at += (uint64_t)n;
-	*piece = span_make(r->chunk, (size_t)n);
-	return RC_OK;
-}
-
 static void
 signature_work(struct worker_job *job)
 {
 	struct submission *s = container_of(job, struct submission, job);
 	struct message *m = s->message;
-	struct body_reader reader = { .message = m };
-	struct sign_body body = { next_piece, &reader };
+	struct body_reader reader;
+	struct sign_body body = { body_next, &reader };
 	struct buf signature = BUF_EMPTY;
 	struct span header = span_first(m->pieces[1], m->pieces[1].len - 2);
 
-	if (m->file_fd >= 0)
-		reader.chunk = malloc(BODY_CHUNK);
-	s->rc = m->file_fd >= 0 && reader.chunk == NULL
-		    ? RC_LATER
-		    : sign_message(s->key, &header, 1, &body, clock_wall_ms() / 1000, true,
-			  &signature, &s->why);
+	s->rc = body_begin(&reader, m);
+	if (s->rc == RC_OK)
+		s->rc = sign_message(
+		    s->key, &header, 1, &body, clock_wall_ms() / 1000, true, &signature, &s->why);
 	if (s->rc == RC_OK)
 		s->rc = compose_add_signature(m, &signature);
 	buf_free(&signature);
-	free(reader.chunk);
+	body_end(&reader);
 }
 
 static void
