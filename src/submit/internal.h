@@ -68,6 +68,11 @@ MUST_CHECK enum rc body_begin(struct body_reader *reader, const struct message *
 MUST_CHECK enum rc body_next(void *arg, struct span *piece, struct why *why);
 void body_end(struct body_reader *reader);
 
+/* convert.c: the composed message, without its signature, becomes 7-bit as far as it can; whether that is to be. Blocks. On
+ * failure the message is what it was. */
+bool convert_is_wanted(const struct submission *s);
+MUST_CHECK enum rc convert(struct submission *s, struct why *why);
+
 /* compose.c: puts the signature in front of the header. */
 MUST_CHECK enum rc compose_add_signature(struct message *message, struct buf *signature);
 

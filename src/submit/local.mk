@@ -4,6 +4,7 @@ src_submit_libpr_submit_a_SOURCES = \
 	src/submit/check.c \
 	src/submit/compose.c \
 	src/submit/content.c \
+	src/submit/convert.c \
 	src/submit/internal.h \
 	src/submit/pace.c \
 	src/submit/pipeline.c \
