@@ -77,7 +77,7 @@ fill_recipients(struct texts *t, const struct message *message,
 		if (!wants_report(message, r->index))
 			continue;
 		prefix = (size_t)snprintf(text, sizeof *t->diagnostics, "smtp; ");
-		outcome_format(r->outcome, text + prefix, sizeof *t->diagnostics - prefix);
+		outcome_diagnostic(r->outcome, text + prefix, sizeof *t->diagnostics - prefix);
 		t->recipients[t->count++] = (struct dsn_recipient){ .address = span_of(to->address),
 			.orcpt = span_of(to->orcpt),
 			.status = r->outcome->status,

@@ -128,6 +128,22 @@ add_events(json_t *events, struct buf *out)
 	buf_add_char(out, '\n');
 }
 
+static void
+add_failures(json_t *failures, struct buf *out)
+{
+	const char *name, *before = "failures   ";
+	json_t *counts;
+
+	json_object_foreach(failures, name, counts)
+	{
+		buf_addf(out, "%s", before);
+		format_safe(name, out);
+		buf_addf(out, " %lld bounced, %lld delayed\n", member_number(counts, "Bounce"),
+		    member_number(counts, "DeliveryDelay"));
+		before = "           ";
+	}
+}
+
 static int
 print_status(const json_t *status)
 {
@@ -145,6 +161,7 @@ print_status(const json_t *status)
 	add_queue(json_object_get(status, "queue"), &out);
 	add_spool(json_object_get(status, "spool"), &out);
 	add_events(json_object_get(status, "events"), &out);
+	add_failures(json_object_get(status, "failures"), &out);
 	return print_buf(&out);
 }
 

@@ -45,6 +45,11 @@ enum config_suppression {
 	SUPPRESS_BOTH = 3,
 	SUPPRESS_INHERIT = 4 /* of a configuration set: as the account says */
 };
+/* What becomes of text with octets above 127. */
+enum config_eight_bit {
+	EIGHT_BIT_KEEP,
+	EIGHT_BIT_CONVERT
+};
 /* What becomes of a message that a filter could not be asked about. */
 enum config_failure {
 	FAILURE_TEMPFAIL,
@@ -233,6 +238,7 @@ struct config {
 		enum config_failure on_failure; /* TEMPFAIL or ACCEPT, when clamd cannot be asked */
 		struct config_milter *milters;	/* asked in this order */
 		size_t milter_count;
+		enum config_eight_bit eight_bit;
 	} content;
 	struct config_account *accounts;
 	size_t account_count;

@@ -123,6 +123,12 @@ static const struct schema_choice scan_failures[] = {
 	{ NULL, 0 },
 };
 
+static const struct schema_choice eight_bit_choices[] = {
+	{ "keep", EIGHT_BIT_KEEP },
+	{ "convert", EIGHT_BIT_CONVERT },
+	{ NULL, 0 },
+};
+
 static const struct schema_choice milter_failures[] = {
 	{ "tempfail", FAILURE_TEMPFAIL },
 	{ "accept", FAILURE_ACCEPT },
@@ -306,6 +312,9 @@ static const struct schema_row content_rows[] = {
 	    CHOICES(config, content.on_failure, scan_failures), DEFAULT("tempfail") },
 	{ LIST("milters", config, content.milter, milter_group,
 	    "milters that are asked about each message, in this order") },
+	{ MAIN(ENUM, "eight_bit", content.eight_bit,
+	      "text with octets above 127: sent as it is, or encoded before it is signed"),
+	    CHOICES(config, content.eight_bit, eight_bit_choices), DEFAULT("keep") },
 };
 static const struct schema_group content_group = { .path = "content", ROWS(content_rows) };
 
@@ -570,7 +579,7 @@ static const struct schema_row root_rows[] = {
 	      "where clients connect; none: submission ports on loopback"),
 	    RESTART },
 	{ SECTION("smtp", smtp_group, "limits of the SMTP server") },
-	{ SECTION("content", content_group, "what messages may not hold") },
+	{ SECTION("content", content_group, "what messages may hold") },
 	{ LIST("accounts", config, account, account_group,
 	    "who may log in and how much they may send") },
 	{ .name = "identities",

@@ -185,23 +185,18 @@ static void
 give_up(struct channel *channel)
 {
 	struct attempt *attempt = channel->attempt;
-	const struct outcome *last = &channel->last;
-
+	outcome_set(&channel->last, OUTCOME_DEFERRED, 421, "4.4.1", "no host could be reached");
 	for (size_t i = 0; i < attempt->count; i++)
-		if (last->kind != OUTCOME_NONE)
-			outcome_set(&attempt->recipients[i].outcome, last->kind, last->code,
-			    last->status, last->remote, last->text);
-		else
-			outcome_set(&attempt->recipients[i].outcome, OUTCOME_DEFERRED, 421, "4.4.1",
-			    false, "no host could be reached");
+		if (attempt->recipients[i].outcome.kind == OUTCOME_NONE)
+			attempt->recipients[i].outcome = channel->last;
 	finish(channel);
 }
 
 static void
-note_failure(struct channel *channel, int code, const char *status, bool remote, const char *text)
+note_failure(struct channel *channel, int code, const char *status, const char *text)
 {
 	channel->last.kind = OUTCOME_NONE;
-	outcome_set(&channel->last, OUTCOME_DEFERRED, code, status, remote, text);
+	outcome_set(&channel->last, OUTCOME_DEFERRED, code, status, text);
 }
 
 /* ------------------------------------------------------------------ client and connection ----- */
@@ -242,7 +237,7 @@ host_failed(struct channel *channel)
 	const struct outcome *end = &channel->client.end;
 
 	if (end->kind != OUTCOME_NONE)
-		note_failure(channel, end->code, end->status, end->remote, end->text);
+		channel->last = *end;
 	drop_connection(channel, false);
 	if (channel->fresh) {
 		channel->in_clear = false;
@@ -428,7 +423,7 @@ lost(struct channel *channel, int code, const char *status, const char *text)
 	if (channel->client.state == CLIENT_FINAL)
 		channel->attempt->report.unknown = true;
 	if (handshake && channel->attempt->tls == TLS_POLICY_OPPORTUNISTIC && !channel->in_clear) {
-		note_failure(channel, code, status, false, text);
+		note_failure(channel, code, status, text);
 		drop_connection(channel, false);
 		channel->in_clear = true;
 		connect_next(channel);
@@ -489,8 +484,7 @@ on_total_deadline(void *arg)
 	client_abort(&channel->client, OUTCOME_DEFERRED, 421, "4.4.2",
 	    "the attempt took longer than delivery.attempt allows");
 	drop_connection(channel, false);
-	note_failure(
-	    channel, 421, "4.4.2", false, "the attempt took longer than delivery.attempt allows");
+	note_failure(channel, 421, "4.4.2", "the attempt took longer than delivery.attempt allows");
 	channel->host = MX_HOSTS_MAX;
 	settle(channel, &out);
 }
@@ -562,7 +556,7 @@ try_address(struct channel *channel, const struct mx_host *host, const struct mx
 
 	if (binding == BIND_IMPOSSIBLE) {
 		if (channel->last.kind == OUTCOME_NONE)
-			note_failure(channel, 421, "4.4.1", false,
+			note_failure(channel, 421, "4.4.1",
 			    "the source has no address for the hosts that were found");
 		return false;
 	}
@@ -576,7 +570,7 @@ try_address(struct channel *channel, const struct mx_host *host, const struct mx
 	    binding == BIND_SOURCE ? (const struct sockaddr *)&source : NULL, source_len, INPUT_MAX,
 	    &conn_callbacks, channel, &why);
 	if (channel->conn == NULL) {
-		note_failure(channel, 421, "4.4.1", false, why.text);
+		note_failure(channel, 421, "4.4.1", why.text);
 		return false;
 	}
 	client_init(&channel->client, &options);

@@ -34,30 +34,51 @@ client_abort(
 {
 	if (client->state < CLIENT_READY)
 		client->host_failed = true;
-	outcome_set(&client->end, kind, code, status, false, text);
+	outcome_set(&client->end, kind, code, status, text);
 	if (client->mail != NULL)
 		for (size_t i = 0; i < client->mail->count; i++)
-			outcome_set(
-			    &client->mail->recipients[i].outcome, kind, code, status, false, text);
+			outcome_set(&client->mail->recipients[i].outcome, kind, code, status, text);
 	finish_mail(client);
 	client->state = CLIENT_OVER;
+}
+
+/* What the peer had been asked that it answers now. */
+static enum smtp_stage
+stage(const struct client *client)
+{
+	switch (client->state) {
+	case CLIENT_STARTTLS:
+	case CLIENT_TLS:
+		return STAGE_TLS;
+	case CLIENT_AUTH:
+		return STAGE_AUTH;
+	case CLIENT_ENVELOPE:
+		if (client->answered <= 1)
+			return STAGE_MAIL;
+		return client->answered <= client->mail->count + 1 ? STAGE_RCPT : STAGE_DATA;
+	case CLIENT_BODY:
+	case CLIENT_FINAL:
+		return STAGE_DATA;
+	default:
+		return STAGE_HELLO;
+	}
 }
 
 /* The session is over because of what the peer said. */
 static void
 end_by_reply(struct client *client, const struct reply *reply)
 {
-	struct outcome end = { OUTCOME_NONE, 0, "", false, "" };
+	enum smtp_stage at = stage(client);
 
 	if (client->state < CLIENT_READY)
 		client->host_failed = true;
 	/* Before any mail a 5xx speaks of the host, not of the message: temporary (another host, later). */
-	outcome_set(&end, OUTCOME_DEFERRED, reply->code, reply->status, true, reply->text);
-	client->end = end;
+	client->end.kind = OUTCOME_NONE;
+	outcome_of_host(&client->end, at, reply->code, reply->status, reply->text);
 	if (client->mail != NULL)
 		for (size_t i = 0; i < client->mail->count; i++)
-			outcome_set(&client->mail->recipients[i].outcome, OUTCOME_DEFERRED,
-			    reply->code, reply->status, true, reply->text);
+			outcome_of_host(&client->mail->recipients[i].outcome, at, reply->code,
+			    reply->status, reply->text);
 	finish_mail(client);
 	client->state = CLIENT_OVER;
 }
@@ -104,10 +125,10 @@ send_auth(struct client *client, struct buf *out)
 	if (!client
 		 ->in_tls) { /* whatever the policy says: the password is worth more than the mail */
 		client_abort(
-		    client, OUTCOME_DEFERRED, 454, "4.7.0", "no login to a smarthost without TLS");
+		    client, OUTCOME_DEFERRED, 454, "4.7.11", "no login to a smarthost without TLS");
 	} else if (len < 0 || (size_t)len >= sizeof plain || !client->offer.auth_plain) {
 		client_abort(
-		    client, OUTCOME_DEFERRED, 454, "4.7.0", "smarthost does not offer AUTH PLAIN");
+		    client, OUTCOME_DEFERRED, 454, "4.7.4", "smarthost does not offer AUTH PLAIN");
 	} else {
 		(void)crypto_base64(span_make(plain, (size_t)len), text);
 		buf_addf(out, "AUTH PLAIN %s\r\n", text);
@@ -195,8 +216,8 @@ static void
 fail_all(struct client *client, int code, const char *status, const char *text)
 {
 	for (size_t i = 0; i < client->mail->count; i++)
-		outcome_set(&client->mail->recipients[i].outcome, OUTCOME_FAILED, code, status,
-		    false, text);
+		outcome_set(
+		    &client->mail->recipients[i].outcome, OUTCOME_FAILED, code, status, text);
 	finish_mail(client);
 	client->state = CLIENT_READY;
 }
@@ -264,14 +285,21 @@ reset(struct client *client, struct buf *out)
 	client->state = CLIENT_RSET;
 }
 
+/* A reply for all whose outcome is not known yet. */
+static void
+answer_all(struct client *client, enum smtp_stage at, int code, const struct reply *reply)
+{
+	for (size_t i = 0; i < client->mail->count; i++)
+		outcome_from_reply(
+		    &client->mail->recipients[i].outcome, at, code, reply->status, reply->text);
+}
+
 static void
 on_mail_reply(struct client *client, const struct reply *reply, struct buf *out)
 {
 	if (reply->code / 100 == 2)
 		return;
-	for (size_t i = 0; i < client->mail->count; i++)
-		outcome_from_reply(&client->mail->recipients[i].outcome,
-		    reply->code / 100 == 3 ? 421 : reply->code, reply->status, reply->text);
+	answer_all(client, STAGE_MAIL, reply->code / 100 == 3 ? 421 : reply->code, reply);
 	if (!client->offer.pipelining)
 		reset(client, out);
 }
@@ -284,10 +312,8 @@ on_rcpt_reply(struct client *client, const struct reply *reply, size_t i)
 	if (reply->code / 100 == 2) {
 		if (outcome->kind == OUTCOME_NONE)
 			client->accepted++;
-	} else if (reply->code == 552) { /* old hosts: too many recipients, RFC 5321 4.5.3.1.10 */
-		outcome_set(outcome, OUTCOME_DEFERRED, 452, "4.5.3", true, reply->text);
 	} else {
-		outcome_from_reply(outcome, reply->code / 100 == 3 ? 421 : reply->code,
+		outcome_from_reply(outcome, STAGE_RCPT, reply->code / 100 == 3 ? 421 : reply->code,
 		    reply->status, reply->text);
 	}
 }
@@ -312,9 +338,7 @@ on_data_reply(struct client *client, const struct reply *reply, struct buf *out)
 		    "unexpected reply to DATA from the receiving host");
 		return;
 	}
-	for (size_t i = 0; i < client->mail->count; i++)
-		outcome_from_reply(&client->mail->recipients[i].outcome,
-		    reply->code / 100 == 3 ? 421 : reply->code, reply->status, reply->text);
+	answer_all(client, STAGE_DATA, reply->code / 100 == 3 ? 421 : reply->code, reply);
 	reset(client, out);
 }
 
@@ -363,11 +387,12 @@ static void
 on_body(struct client *client, const struct reply *reply, struct buf *out)
 {
 	/* A reply while the content is still on its way: the transaction cannot be finished in step. */
+	struct reply early = *reply;
+
 	(void)out;
-	for (size_t i = 0; i < client->mail->count; i++)
-		outcome_from_reply(&client->mail->recipients[i].outcome,
-		    reply->code >= 400 ? reply->code : 451,
-		    reply->code >= 400 ? reply->status : "4.5.0", reply->text);
+	if (reply->code < 400)
+		(void)snprintf(early.status, sizeof early.status, "4.5.0");
+	answer_all(client, STAGE_DATA, reply->code >= 400 ? reply->code : 451, &early);
 	client_abort(client, OUTCOME_DEFERRED, 451, "4.5.0", "reply before the end of data");
 }
 
@@ -376,9 +401,7 @@ on_final(struct client *client, const struct reply *reply, struct buf *out)
 {
 	(void)out;
 	if (!client->dummy_data)
-		for (size_t i = 0; i < client->mail->count; i++)
-			outcome_from_reply(&client->mail->recipients[i].outcome,
-			    reply->code / 100 == 3 ? 451 : reply->code, reply->status, reply->text);
+		answer_all(client, STAGE_DATA, reply->code / 100 == 3 ? 451 : reply->code, reply);
 	finish_mail(client);
 	client->mails++;
 	client->state = CLIENT_READY;

@@ -28,6 +28,7 @@ static const struct {
 };
 
 static _Atomic uint64_t counts[EVENT_KINDS];
+static _Atomic uint64_t class_counts[EVENT_KINDS][FAILURE_CLASSES];
 static char hash_key[64];
 static size_t hash_key_len;
 static _Atomic int show_recipients = LOG_RECIPIENTS_FULL;
@@ -46,6 +47,12 @@ uint64_t
 event_count(enum event_kind kind)
 {
 	return counts[kind];
+}
+
+uint64_t
+event_class_count(enum event_kind kind, enum failure_class failure)
+{
+	return class_counts[kind][failure];
 }
 
 const char *
@@ -184,20 +191,38 @@ format_relay(const struct event_recipient *e, char *out, size_t size)
 		    log_safe(span_of(e->host), host, sizeof host), e->address, e->port);
 }
 
+/* Behind the reply, where readers of Postfix's log do not look. */
+static void
+format_class(const struct event_recipient *e, char *out, size_t size)
+{
+	const struct failure_info *info = failure_info(e->failure);
+
+	if (e->kind == EVENT_BOUNCE)
+		(void)snprintf(out, size, ", class=%s, bounce-type=%s/%s", info->word,
+		    info->bounce_type, info->bounce_subtype);
+	else if (e->kind == EVENT_DELAY)
+		(void)snprintf(
+		    out, size, ", class=%s, delay-type=%s", info->word, info->delay_type);
+	else
+		(void)snprintf(out, size, "%s", "");
+}
+
 void
 event_recipient(const struct event_recipient *e)
 {
 	char qid[EVENT_QUEUE_ID_LEN], to[SHOWN], relay[SHOWN + 80], reply[700],
 	    id[MESSAGE_ID_LEN + 1];
-	char total[16], part[4][16];
-	struct log_field fields[5];
+	char total[16], part[4][16], class[120];
+	struct log_field fields[6];
 
 	counts[e->kind]++;
+	class_counts[e->kind][e->failure]++;
 	if (!log_wants(LOG_LEVEL_INFO))
 		return;
 	event_queue_id(e->sequence, qid);
 	message_id_format(e->id, id);
 	format_relay(e, relay, sizeof relay);
+	format_class(e, class, sizeof class);
 	format_delay(
 	    e->queued_us + e->waited_us + e->setup_us + e->transmit_us, total, sizeof total);
 	format_delay(e->queued_us, part[0], sizeof part[0]);
@@ -209,11 +234,12 @@ event_recipient(const struct event_recipient *e)
 	fields[2] = (struct log_field){ "DSN", e->status };
 	fields[3] = (struct log_field){ "STATUS", kinds[e->kind].status };
 	fields[4] = (struct log_field){ "MESSAGE_ID", id };
+	fields[5] = (struct log_field){ "CLASS", failure_info(e->failure)->word };
 	log_line_fields(LOG_LEVEL_INFO, "smtp", fields, ARRAY_LEN(fields),
-	    "%s: to=<%s>, relay=%s, delay=%s, delays=%s/%s/%s/%s, dsn=%s, status=%s (%s)%s%s", qid,
-	    show_address(e->recipient, to), relay, total, part[0], part[1], part[2], part[3],
+	    "%s: to=<%s>, relay=%s, delay=%s, delays=%s/%s/%s/%s, dsn=%s, status=%s (%s)%s%s%s",
+	    qid, show_address(e->recipient, to), relay, total, part[0], part[1], part[2], part[3],
 	    e->status, kinds[e->kind].status, log_safe(span_of(e->reply), reply, sizeof reply),
-	    e->tls_version[0] != '\0' ? ", tls=" : "", e->tls_version);
+	    e->tls_version[0] != '\0' ? ", tls=" : "", e->tls_version, class);
 }
 
 void

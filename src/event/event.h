@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "mail/message_id.h"
 #include "util/span.h"
+#include "wire/classify.h"
 
 enum event_kind {
 	EVENT_SEND,	/* accepted and durable */
@@ -65,8 +66,9 @@ struct event_recipient {
 	const char *host, *address; /* "" when no host was reached */
 	unsigned port;
 	const char *tls_version;
-	const char *status; /* "2.0.0" */
-	const char *reply;  /* "250 2.0.0 ok" */
+	const char *status;	    /* "2.0.0" */
+	enum failure_class failure; /* FAILURE_NONE of a DELIVERY */
+	const char *reply;	    /* "250 2.0.0 ok" */
 	/* Microseconds: from acceptance to the attempt, waiting for a connection slot, setting it up, sending. */
 	int64_t queued_us, waited_us, setup_us, transmit_us;
 };
@@ -80,6 +82,8 @@ void event_auth_failed(const char *listener, const char *client, const char *mec
 
 /* How many of each kind since start. */
 uint64_t event_count(enum event_kind kind);
+/* Of them, BOUNCE or DELAY, those of a class. */
+uint64_t event_class_count(enum event_kind kind, enum failure_class failure);
 const char *event_name(enum event_kind kind); /* "Send", "Bounce", ... as SES has them */
 
 #endif

@@ -29,6 +29,27 @@ event_counts(void)
 	return counts;
 }
 
+/* Those that were not there are left out. */
+static json_t *
+failure_counts(void)
+{
+	json_t *counts = json_object();
+
+	for (int i = 0; counts != NULL && i < FAILURE_CLASSES; i++) {
+		uint64_t bounced = event_class_count(EVENT_BOUNCE, (enum failure_class)i);
+		uint64_t delayed = event_class_count(EVENT_DELAY, (enum failure_class)i);
+
+		if (bounced + delayed > 0 &&
+		    json_object_set_new(counts, failure_info((enum failure_class)i)->word,
+			json_pack("{s:I, s:I}", event_name(EVENT_BOUNCE), (json_int_t)bounced,
+			    event_name(EVENT_DELAY), (json_int_t)delayed)) != 0) {
+			json_decref(counts);
+			return NULL;
+		}
+	}
+	return counts;
+}
+
 static json_t *
 queue_counts(const struct queue *queue)
 {
@@ -77,13 +98,15 @@ on_status(struct call *call)
 
 	call_daemon(call, &daemon);
 	call_json(call, 200,
-	    json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "version", VERSION,
-		"pid", (json_int_t)getpid(), "start_time", (json_int_t)(daemon.started_ms / 1000),
-		"uptime", (json_int_t)((clock_wall_ms() - daemon.started_ms) / 1000), "hostname",
+	    json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "version",
+		VERSION, "pid", (json_int_t)getpid(), "start_time",
+		(json_int_t)(daemon.started_ms / 1000), "uptime",
+		(json_int_t)((clock_wall_ms() - daemon.started_ms) / 1000), "hostname",
 		json_text(span_of(daemon.config->hostname)), "config_file",
 		json_text(span_of(daemon.config_path)), "sessions", (json_int_t)daemon.sessions,
 		"queue", queue_counts(context->queue), "spool", spool_counts(context->spool),
-		"events", event_counts(), "reload", reload_result(&daemon)));
+		"events", event_counts(), "failures", failure_counts(), "reload",
+		reload_result(&daemon)));
 }
 
 void

@@ -9,4 +9,6 @@ src_mail_libpr_mail_a_SOURCES = \
 	src/mail/mime.c src/mail/mime.h \
 	src/mail/rewrite.c src/mail/rewrite.h \
 	src/mail/ses_headers.c src/mail/ses_headers.h \
-	src/mail/simulator.c src/mail/simulator.h
+	src/mail/sevenbit.c src/mail/sevenbit.h \
+	src/mail/simulator.c src/mail/simulator.h \
+	src/mail/transfer.c src/mail/transfer.h

@@ -320,14 +320,12 @@ on_suppressed(void *arg, enum rc rc, const struct why *why)
 		    why->text);
 }
 
-/* A host that says there is no such mailbox is believed: RFC 3463 section 3.2, but for what is about the sender. */
+/* A host that says there is no such mailbox is believed. What DNS says of a domain is not: it may come back. */
 static bool
 is_of_no_mailbox(const struct outcome *outcome)
 {
-	struct span status = span_of(outcome->status);
-
-	return outcome->remote && span_starts(status, SPAN_LIT("5.1.")) &&
-	       !span_eq(status, SPAN_LIT("5.1.7")) && !span_eq(status, SPAN_LIT("5.1.8"));
+	return outcome->remote && (outcome->failure == FAILURE_MAILBOX_UNKNOWN ||
+				      outcome->failure == FAILURE_BAD_DOMAIN);
 }
 
 static void

@@ -104,7 +104,7 @@ outcome_of_hosts(const struct queue_item *item, const char *address, struct outc
 	(void)address;
 	out->kind = OUTCOME_NONE;
 	outcome_set(out, table[hosts->status].kind, table[hosts->status].code,
-	    table[hosts->status].status, false, hosts->why);
+	    table[hosts->status].status, hosts->why);
 }
 
 /* Its time is over: why it was not tried, which makes it a failure in item_settle. */
@@ -115,8 +115,7 @@ outcome_of_wait(const struct queue_item *item, const char *address, struct outco
 	if (outcome_parse(item_reason(item), out) == RC_OK)
 		return;
 	out->kind = OUTCOME_NONE;
-	outcome_set(
-	    out, OUTCOME_DEFERRED, 421, "4.4.1", false, "no connection was free for it in time");
+	outcome_set(out, OUTCOME_DEFERRED, 421, "4.4.1", "no connection was free for it in time");
 }
 
 /* All open recipients of the item get their outcome without an attempt. */

@@ -31,14 +31,19 @@ static const struct {
 	enum outcome_kind kind;
 	int code;
 	const char *status;
-	bool remote;
-	const char *text;
+	const char *text; /* as of a host */
+	enum failure_class failure;
 } simulated[SIMULATED_COUNT] = {
-	[SIMULATED_SUCCESS] = { OUTCOME_DELIVERED, 250, "2.6.0", true, "Message received" },
-	[SIMULATED_BOUNCE] = { OUTCOME_FAILED, 550, "5.1.1", true, "user unknown" },
-	[SIMULATED_OOTO] = { OUTCOME_DELIVERED, 250, "2.6.0", true, "Message received" },
-	[SIMULATED_COMPLAINT] = { OUTCOME_DELIVERED, 250, "2.6.0", true, "Message received" },
-	[SIMULATED_SUPPRESSED] = { OUTCOME_FAILED, 550, "5.1.1", false, on_global_list },
+	[SIMULATED_SUCCESS] = { OUTCOME_DELIVERED, 250, "2.6.0", "2.6.0 Message received",
+	    FAILURE_NONE },
+	[SIMULATED_BOUNCE] = { OUTCOME_FAILED, 550, "5.1.1", "5.1.1 user unknown",
+	    FAILURE_SIMULATED },
+	[SIMULATED_OOTO] = { OUTCOME_DELIVERED, 250, "2.6.0", "2.6.0 Message received",
+	    FAILURE_NONE },
+	[SIMULATED_COMPLAINT] = { OUTCOME_DELIVERED, 250, "2.6.0", "2.6.0 Message received",
+	    FAILURE_NONE },
+	[SIMULATED_SUPPRESSED] = { OUTCOME_FAILED, 550, "5.1.1", on_global_list,
+	    FAILURE_SUPPRESSED },
 };
 
 void
@@ -47,9 +52,13 @@ known_outcome(const struct queue_item *item, const char *address, struct outcome
 	enum simulated what = simulator_outcome(span_of(address));
 
 	out->kind = OUTCOME_NONE;
-	if (item_destination(item)->kind == DESTINATION_SUPPRESSED)
-		outcome_set(out, OUTCOME_FAILED, 550, "5.1.1", false, on_account_list);
-	else
-		outcome_set(out, simulated[what].kind, simulated[what].code, simulated[what].status,
-		    simulated[what].remote, simulated[what].text);
+	if (item_destination(item)->kind == DESTINATION_SUPPRESSED) {
+		outcome_set(out, OUTCOME_FAILED, 550, "5.1.1", on_account_list);
+		out->failure = FAILURE_ON_ACCOUNT_LIST;
+		return;
+	}
+	outcome_set(out, simulated[what].kind, simulated[what].code, simulated[what].status,
+	    simulated[what].text);
+	out->remote = what != SIMULATED_SUPPRESSED;
+	out->failure = simulated[what].failure;
 }

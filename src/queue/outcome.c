@@ -112,20 +112,10 @@ shown_age_ms(const struct queue_message *m)
 	return age_ms > 0 ? age_ms : 0;
 }
 
-/* A deferral past the end of its time is a failure that names the last cause. */
-static void
-expire(const struct queue_message *m, const struct message *message, struct outcome *outcome)
+static int64_t
+max_age_ms(const struct queue_message *m, const struct message *message)
 {
-	int64_t max_age_ms =
-	    m->has_end ? message->max_age_ms : message_queue(m)->config->delivery.max_age_ms;
-	char last[OUTCOME_TEXT_MAX], text[OUTCOME_TEXT_MAX];
-
-	outcome_format(outcome, last, sizeof last);
-	(void)snprintf(text, sizeof text,
-	    "Message expired: unable to deliver in %lld minutes.<%.400s>",
-	    (long long)(max_age_ms / 60000), last);
-	outcome->kind = OUTCOME_NONE;
-	outcome_set(outcome, OUTCOME_FAILED, 550, "4.4.7", false, text);
+	return m->has_end ? message->max_age_ms : message_queue(m)->config->delivery.max_age_ms;
 }
 
 static void
@@ -148,6 +138,7 @@ tell(const struct queue_message *m, const struct message *message, const char *r
 		.port = r->port,
 		.tls_version = r->tls_version,
 		.status = outcome->status,
+		.failure = outcome->failure,
 		.reply = reply,
 		.queued_us = shown_age_ms(m) * 1000 - spent_us,
 		.waited_us = waited_us,
@@ -258,15 +249,15 @@ report_failures(struct queue_message *m, const struct message *message,
 
 /* Retry later: the distance grows, and never reaches beyond the end of the message's time. */
 static void
-schedule_retry(struct queue_item *item)
+schedule_retry(struct queue_item *item, int64_t age_ms)
 {
 	const struct config *config = item_destination(item)->queue->config;
 	int64_t left_ms = message_left_ms(item_message(item)), delay_ms;
 	uint32_t random;
 
 	crypto_random(&random, sizeof random);
-	delay_ms = retry_delay_ms(
-	    item->attempts, config->delivery.retry_min_ms, config->delivery.retry_max_ms, random);
+	delay_ms = retry_message_delay_ms(item->attempts, age_ms, config->delivery.retry_min_ms,
+	    config->delivery.retry_max_ms, random);
 	item_defer(item, left_ms > 0 && delay_ms > left_ms ? left_ms : delay_ms);
 }
 
@@ -282,7 +273,7 @@ item_unreadable(struct queue_item *item, const char *reason)
 {
 	item->attempts++;
 	item_set_reason(item, reason);
-	schedule_retry(item);
+	schedule_retry(item, INT64_MAX); /* how long it was to live stands in the message */
 }
 
 void
@@ -303,7 +294,7 @@ item_settle(struct queue_item *item, struct message *message, const uint8_t *ind
 
 		*outcome = results[i].outcome;
 		if (outcome->kind == OUTCOME_DEFERRED && expired)
-			expire(m, message, outcome);
+			outcome_expire(outcome, max_age_ms(m, message), m->has_end);
 		tell(m, message, results[i].address, outcome, report, waited_us);
 		if (outcome->kind == OUTCOME_FAILED && queue->options.on_failed != NULL)
 			queue->options.on_failed(
@@ -326,6 +317,6 @@ item_settle(struct queue_item *item, struct message *message, const uint8_t *ind
 	if (item->open == 0)
 		item_end(item);
 	else
-		schedule_retry(item);
+		schedule_retry(item, max_age_ms(m, message) - message_left_ms(m));
 	record_outcome(m);
 }

@@ -315,21 +315,11 @@ path_count(struct path *path)
 	path->begun += 1.0 / path->source->weight;
 }
 
-/* Replies that ask for less: RFC 5321 4.2.1 leaves the text free, so these are the words that are in use. */
 static bool
 asks_for_less(const struct outcome *outcome)
 {
-	static const char *const words[] = { "rate limit", "sending rate", "too many", "throttl",
-		"slow down", "limit exceeded" };
-
-	if (outcome->kind != OUTCOME_DEFERRED || !outcome->remote)
-		return false;
-	if (outcome->code == 421)
-		return true;
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (strcasestr(outcome->text, words[i]) != NULL)
-			return true;
-	return false;
+	return outcome->kind == OUTCOME_DEFERRED && outcome->remote &&
+	       (outcome->code == 421 || outcome->failure == FAILURE_RATE_LIMITED);
 }
 
 static bool

@@ -55,6 +55,24 @@ MUST_CHECK enum rc compose(struct submit *submit, struct submission *s,
 /* compose.c: forgets what add_feedback_id has worked out. */
 void compose_forget(struct submit *submit);
 
+/* body.c: the body of a composed message, from memory in one piece, or from its file in chunks. Blocks. body_end follows in
+ * any case. */
+struct body_reader {
+	const struct message *message; /* borrowed */
+	bool memory_given;
+	uint64_t file_at;
+	char *chunk;
+};
+MUST_CHECK enum rc body_begin(struct body_reader *reader, const struct message *message);
+/* The next piece, borrowed until the next call; empty at the end. arg: the reader. */
+MUST_CHECK enum rc body_next(void *arg, struct span *piece, struct why *why);
+void body_end(struct body_reader *reader);
+
+/* convert.c: the composed message, without its signature, becomes 7-bit as far as it can; whether that is to be. Blocks. On
+ * failure the message is what it was. */
+bool convert_is_wanted(const struct submission *s);
+MUST_CHECK enum rc convert(struct submission *s, struct why *why);
+
 /* compose.c: puts the signature in front of the header. */
 MUST_CHECK enum rc compose_add_signature(struct message *message, struct buf *signature);
 

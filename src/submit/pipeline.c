@@ -1,7 +1,8 @@
 /* submit/pipeline.c - takes a submission through its stages and back to its door.
  *
  *	home loop: check_content, content_check_names (a worker, when the content is in a file)
- *	-> core: pace, policy_apply, compose, content_ask (clamd, milters) -> worker: signature -> core: queue_submit
+ *	-> core: pace, policy_apply, compose, content_ask (clamd, milters)
+ *	-> worker: convert, signature -> core: queue_submit
  *	-> (spool commit) -> core: event -> home loop: done()
  *
  * Always true: done() is called exactly once, on home; on failure what was counted is given back and nothing is
@@ -10,7 +11,6 @@
 
 #include "submit/internal.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -183,96 +183,79 @@ store(struct submission *s)
 		refuse(s, rc);
 }
 
-/* ------------------------------------------------------------------ signature ----------------- */
+/* ------------------------------------------------------------------ the last work ------------- */
 
-struct body_reader {
-	const struct message *message;
-	bool memory_given;
-	uint64_t file_at;
-	char *chunk;
-};
-
-enum {
-	BODY_CHUNK = 256 * 1024
-};
-
-/* For sign_message: the body in memory in one piece, or the file in chunks. Worker thread: may block. */
 static enum rc
-next_piece(void *arg, struct span *piece, struct why *why)
+sign(struct submission *s)
 {
-	struct body_reader *r = arg;
-	const struct message *m = r->message;
-	ssize_t n;
-
-	*piece = SPAN_EMPTY;
-	if (m->file_fd < 0) {
-		if (!r->memory_given && m->piece_count > 2)
-			*piece = m->pieces[2];
-		r->memory_given = true;
-		return RC_OK;
-	}
-	if (r->file_at >= m->file_size)
-		return RC_OK;
-	do
-		n = pread(m->file_fd, r->chunk,
-		    m->file_size - r->file_at < BODY_CHUNK ? (size_t)(m->file_size - r->file_at)
-							   : BODY_CHUNK,
-		    (off_t)(m->file_at + r->file_at));
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return why_errno(why, n < 0 ? errno : EIO, "large message");
-	r->file_at += (uint64_t)n;
-	*piece = span_make(r->chunk, (size_t)n);
-	return RC_OK;
-}
-
-static void
-signature_work(struct worker_job *job)
-{
-	struct submission *s = container_of(job, struct submission, job);
 	struct message *m = s->message;
-	struct body_reader reader = { .message = m };
-	struct sign_body body = { next_piece, &reader };
+	struct body_reader reader;
+	struct sign_body body = { body_next, &reader };
 	struct buf signature = BUF_EMPTY;
 	struct span header = span_first(m->pieces[1], m->pieces[1].len - 2);
+	enum rc rc = body_begin(&reader, m);
 
-	if (m->file_fd >= 0)
-		reader.chunk = malloc(BODY_CHUNK);
-	s->rc = m->file_fd >= 0 && reader.chunk == NULL
-		    ? RC_LATER
-		    : sign_message(s->key, &header, 1, &body, clock_wall_ms() / 1000, true,
-			  &signature, &s->why);
-	if (s->rc == RC_OK)
-		s->rc = compose_add_signature(m, &signature);
+	if (rc == RC_OK)
+		rc = sign_message(
+		    s->key, &header, 1, &body, clock_wall_ms() / 1000, true, &signature, &s->why);
+	if (rc == RC_OK)
+		rc = compose_add_signature(m, &signature);
 	buf_free(&signature);
-	free(reader.chunk);
+	body_end(&reader);
+	return rc;
 }
 
+/* In this order: nothing changes a byte behind the signature. */
 static void
-signature_done(struct worker_job *job)
+last_work(struct worker_job *job)
 {
 	struct submission *s = container_of(job, struct submission, job);
 
+	s->rc = RC_OK;
+	s->converting = convert_is_wanted(s);
+	if (s->converting)
+		s->rc = convert(s, &s->why);
+	if (s->rc != RC_OK)
+		return;
+	s->converting = false;
+	if (s->key != NULL)
+		s->rc = sign(s);
+}
+
+static void
+last_work_done(struct worker_job *job)
+{
+	struct submission *s = container_of(job, struct submission, job);
+	char id[MESSAGE_ID_LEN + 1];
+
+	message_id_format(&s->id, id);
 	if (s->rc != RC_OK) { /* nothing leaves unsigned */
-		log_line(
-		    LOG_LEVEL_ERROR, "sign", "identity=%s: %s", s->message->identity, s->why.text);
+		if (s->converting)
+			log_line(LOG_LEVEL_ERROR, "cleanup", "message-id=<%s>: not converted: %s",
+			    id, s->why.text);
+		else
+			log_line(LOG_LEVEL_ERROR, "sign", "identity=%s: %s", s->message->identity,
+			    s->why.text);
 		(void)why_set(&s->why, RC_LATER, 451, "Temporary service failure");
 		refuse(s, s->rc);
 		return;
 	}
+	if (s->not_converted != NULL)
+		log_line(LOG_LEVEL_INFO, "cleanup", "message-id=<%s>: 8-bit text is kept: %s", id,
+		    s->not_converted);
 	store(s);
 }
 
 static void
-sign_or_store(struct submit *submit, struct submission *s)
+convert_and_sign(struct submit *submit, struct submission *s)
 {
-	if (s->key == NULL) {
+	if (s->key == NULL && !convert_is_wanted(s)) {
 		store(s);
 		return;
 	}
 	s->job.home = submit->options.core;
-	s->job.work = signature_work;
-	s->job.done = signature_done;
+	s->job.work = last_work;
+	s->job.done = last_work_done;
 	if (worker_submit(submit->options.workers, &s->job) != RC_OK) {
 		(void)why_set(&s->why, RC_LATER, 454, "Temporary service failure");
 		refuse(s, RC_LATER);
@@ -348,7 +331,7 @@ on_content(struct submission *s, enum rc rc)
 	else if (s->dropped)
 		drop(s);
 	else
-		sign_or_store(s->submit, s);
+		convert_and_sign(s->submit, s);
 }
 
 static void

@@ -97,9 +97,11 @@ struct submission {
 	char *signer; /* the account whose keys sign it: it may send as an identity of another */
 	struct sign_key *key;
 	char *original_message_id;
-	bool dropped;	     /* accepted, but nobody gets it: */
-	char found[256];     /* for this */
-	bool header_changed; /* by a milter: `message` has it, `header` does not */
+	bool dropped;		   /* accepted, but nobody gets it: */
+	char found[256];	   /* for this */
+	bool converting;	   /* what failed was the conversion, not the signature */
+	const char *not_converted; /* why its 8-bit text is kept, or NULL */
+	bool header_changed;	   /* by a milter: `message` has it, `header` does not */
 };
 
 struct submission *submission_new(void); /* NULL: out of memory */

@@ -7,7 +7,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_address tests/fuzz/fuzz_attachment tests/fuzz/fuzz_auth tests/fuzz/fuzz_client tests/fuzz/fuzz_command \
 	tests/fuzz/fuzz_config tests/fuzz/fuzz_dot tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_milter tests/fuzz/fuzz_mx_rdata tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_scan tests/fuzz/fuzz_ses_headers \
-	tests/fuzz/fuzz_session
+	tests/fuzz/fuzz_session tests/fuzz/fuzz_sevenbit
 FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -DTEST_SRCDIR='"$(abs_top_srcdir)/tests"'
 
 check_PROGRAMS += $(FUZZ_TARGETS)
@@ -97,3 +97,7 @@ tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c tests/fuzz/fuzz.h \
 tests_fuzz_fuzz_session_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"session"'
 tests_fuzz_fuzz_session_LDFLAGS = $(LINK_FUZZ)
 tests_fuzz_fuzz_session_LDADD = $(L_SMTP)
+tests_fuzz_fuzz_sevenbit_SOURCES = tests/fuzz/fuzz_sevenbit.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_sevenbit_CPPFLAGS = $(FUZZ_CPPFLAGS) -DFUZZ_PARSER='"sevenbit"'
+tests_fuzz_fuzz_sevenbit_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_sevenbit_LDADD = $(L_MAIL)

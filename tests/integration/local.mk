@@ -4,6 +4,7 @@ PYTHON_TESTS = \
 	tests/integration/test_content.py \
 	tests/integration/test_delivery.py \
 	tests/integration/test_durability.py \
+	tests/integration/test_eight_bit.py \
 	tests/integration/test_habits.py \
 	tests/integration/test_hostile.py \
 	tests/integration/test_limits.py \

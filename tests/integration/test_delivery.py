@@ -2,11 +2,15 @@
 
 import email
 import email.policy
+import json
+import os
 import re
+import subprocess
 
 import pytest
 
 from lib.clients import connect, message_id, submit, text_mail
+from lib.daemon import BUILD
 from lib.dkim_judges import assert_signed, public_key_record
 from lib.wait import until
 
@@ -23,6 +27,15 @@ def send(daemon, *recipients, **fields):
     assert code == 250, text
     client.quit()
     return message_id(text)
+
+
+def command(daemon, *words):
+    """What the postrider command prints."""
+    socket = daemon.config["control"]["socket"]
+    done = subprocess.run(
+        [os.path.join(BUILD, "src/cli/postrider"), "--socket", socket, *words], capture_output=True, timeout=60, check=True
+    )
+    return done.stdout.decode()
 
 
 def final_line(daemon, recipient, status):
@@ -137,7 +150,50 @@ def test_expiry_is_reported(daemon, sink):
     report = sink.wait()[0]
     assert report.recipients == ["jo@example.com"]
     assert b"Message expired" in report.content and b"greylisted" in report.content
-    assert "dsn=4.4.7" in final_line(daemon, "x@dest.test", "bounced")
+    assert b"in 3 seconds.<451 4.7.1 greylisted>" in report.content.replace(b"\r\n ", b" ")
+    line = final_line(daemon, "x@dest.test", "bounced")
+    assert "dsn=4.4.7" in line and "class=custom-timeout, bounce-type=Transient/CustomTimeoutExceeded" in line
+    assert "class=greylisted, delay-type=General" in final_line(daemon, "x@dest.test", "deferred")
+
+
+def test_classes_of_failures(daemon, sink):
+    """What hosts say is told apart by its words, logged and counted; the report has what they said and nothing else."""
+    later = {
+        "many": ("552 Requested action aborted: too many recipients", "4.5.3", "recipient-limit", "General"),
+        # Ends the session, and with it what comes behind.
+        "yahoo": ("421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to complaints", "4.7.0", "rate-limited", "IPFailure"),
+    }  # fmt: skip
+    never = {
+        "gone": ("550 No such user here", "5.1.1", "mailbox-unknown", "Permanent/NoEmail"),
+        "full": ("552 5.2.2 The mailbox is over quota", "5.2.2", "mailbox-full", "Transient/MailboxFull"),
+        "ip": ("550 5.7.606 Access denied, banned sending IP [192.0.2.1].", "5.7.606", "reputation", "Transient/General"),
+        "odd": ("550 <spamhaus@dest.test> because", "5.0.0", "other", "Permanent/General"),
+    }
+    sink.rcpt = {f"{name}@dest.test": [row[0]] for name, row in {**never, **later}.items()}
+    daemon.route_all_to(sink.port)
+    daemon.start()
+    send(daemon, *sink.rcpt)
+    for name, (_, dsn, word, kind) in {**never, **later}.items():
+        bounced = name in never
+        line = final_line(daemon, f"{name}@dest.test", "bounced" if bounced else "deferred")
+        assert f"dsn={dsn}, " in line
+        assert line.endswith(f"class={word}, {'bounce-type' if bounced else 'delay-type'}={kind}"), line
+    report = next(m for m in sink.wait(2) if m.recipients == ["jo@example.com"])
+    assert sorted(next(m for m in sink.mails if m is not report).recipients) == ["many@dest.test", "yahoo@dest.test"]
+    said = {}
+    for part in email.message_from_bytes(report.content, policy=email.policy.default).walk():
+        if "Final-Recipient" in part:
+            name = re.search(r"(\w+)@", part["Final-Recipient"]).group(1)
+            said[name] = (re.sub(r"\s+", " ", part["Diagnostic-Code"]), part["Status"])
+    assert said == {name: ("smtp; " + row[0], row[1]) for name, row in never.items()}
+    counted = json.loads(command(daemon, "status", "--json"))["failures"]
+    assert counted == {
+        row[2]: {"Bounce": int(name in never), "DeliveryDelay": int(name in later)}
+        for name, row in {**never, **later}.items()
+    }
+    assert re.search(r"failures .*mailbox-full 1 bounced, 0 delayed\n", command(daemon, "status"), re.S)
+    # Only the one that does not exist is not sent to any more.
+    assert [line.split()[0] for line in command(daemon, "suppress", "ls", "web").splitlines() if "@" in line] == ["gone@dest.test"]
 
 
 def test_smarthost_with_tls_and_auth(daemon, make_sink, certificate):

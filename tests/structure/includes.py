@@ -18,7 +18,7 @@ ALLOWED = {
     "wire": PURE | {"mail"},
     "config": PURE,
     "net": PURE | {"config", "wire"},
-    "event": PURE | {"config", "mail"},
+    "event": PURE | {"config", "mail", "wire"},
     "dns": SERVICES,
     "spool": SERVICES,
     "store": SERVICES,

@@ -37,9 +37,10 @@ class Mail:
 
 class Sink:
     """`rcpt` maps an address to a list of replies, used one after the other, then "250 ok"; `data` is a list of replies
-    to the end of data. `login` (user, password) demands AUTH."""
+    to the end of data. `login` (user, password) demands AUTH; without `eight_bit` 8BITMIME is not offered."""
 
-    def __init__(self, host="127.0.0.1", port=0, certificate=None, login=None, implicit_tls=False):
+    def __init__(self, host="127.0.0.1", port=0, certificate=None, login=None, implicit_tls=False, eight_bit=True):
+        self.eight_bit = eight_bit
         self.mails = []
         self.rcpt = {}
         self.data = []
@@ -100,6 +101,10 @@ class Sink:
         return AuthResult(success=good)
 
     # ---- aiosmtpd's hooks
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        session.host_name = hostname
+        return [line for line in responses if self.eight_bit or "8BITMIME" not in line]
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         with self.lock:

@@ -42,8 +42,11 @@ original(const char *header, const char *body)
 static void
 set_failed(struct outcome *outcome, const char *status, bool remote, const char *text)
 {
-	*outcome = (struct outcome){ OUTCOME_NONE, 0, "", false, "" };
-	outcome_set(outcome, OUTCOME_FAILED, 550, status, remote, text);
+	*outcome = (struct outcome){ .kind = OUTCOME_NONE };
+	if (remote)
+		outcome_from_reply(outcome, STAGE_RCPT, 550, status, text);
+	else
+		outcome_set(outcome, OUTCOME_FAILED, 550, status, text);
 }
 
 /* The report on both recipients, or NULL; `rc` has to be what comes of it. */

@@ -385,7 +385,7 @@ test_mixed_recipients(void **state)
 	check(&THREE,
 	    PLAIN_OFFER "250 ok\r\n250 ok\r\n250 ok\r\n552 too many\r\n354 go\r\n250 2.0.0 q\r\n",
 	    EHLO SIZED TO_B TO_C TO_D "DATA\r\n" BODY,
-	    "sent 250 2.0.0 q\nsent 250 2.0.0 q\ndeferred 452 4.5.3 too many\n", CLIENT_READY);
+	    "sent 250 2.0.0 q\nsent 250 2.0.0 q\ndeferred 552 4.5.3 too many\n", CLIENT_READY);
 	check(&THREE,
 	    PLAIN_OFFER "250 ok\r\n251 forwards\r\n252 will try\r\n250 ok\r\n354 go\r\n"
 			"250 2.0.0 q\r\n",

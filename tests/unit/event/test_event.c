@@ -167,6 +167,7 @@ test_recipient(void **state)
 {
 	struct event_recipient e = delivered();
 	uint64_t before = event_count(EVENT_BOUNCE);
+	uint64_t unknown_before = event_class_count(EVENT_BOUNCE, FAILURE_MAILBOX_UNKNOWN);
 
 	(void)state;
 	catch_log();
@@ -174,12 +175,14 @@ test_recipient(void **state)
 	e.tls_version = "TLSv1.3";
 	event_recipient(&e);
 	e.kind = EVENT_BOUNCE;
+	e.failure = FAILURE_MAILBOX_UNKNOWN;
 	e.status = "5.1.1";
 	e.reply = "550 5.1.1 unknown %s \x1b[2J\r\nfake: line";
 	event_recipient(&e);
 	e = delivered();
 	e.kind = EVENT_DELAY;
 	e.host = e.address = "";
+	e.failure = FAILURE_CONNECTION;
 	e.status = "4.4.1";
 	e.reply = "421 4.4.1 no host could be reached";
 	event_recipient(&e);
@@ -190,11 +193,15 @@ test_recipient(void **state)
 		  "tls=TLSv1.3\n"
 		  "smtp: 0000000001: to=<b@example.net>, relay=mx.example.net[192.0.2.25]:25, "
 		  "delay=26, delays=0.01/0/1.2/25, dsn=5.1.1, status=bounced (550 5.1.1 unknown %s "
-		  "\\x1b[2J\\x0d\\x0afake: line), tls=TLSv1.3\n"
+		  "\\x1b[2J\\x0d\\x0afake: line), tls=TLSv1.3, class=mailbox-unknown, "
+		  "bounce-type=Permanent/NoEmail\n"
 		  "smtp: 0000000001: to=<b@example.net>, relay=none, delay=26, "
 		  "delays=0.01/0/1.2/25, dsn=4.4.1, status=deferred (421 4.4.1 no host could be "
-		  "reached)\n");
+		  "reached), class=connection, delay-type=TransientCommunicationFailure\n");
 	assert_int_equal(event_count(EVENT_BOUNCE), before + 1);
+	assert_int_equal(
+	    event_class_count(EVENT_BOUNCE, FAILURE_MAILBOX_UNKNOWN), unknown_before + 1);
+	assert_int_equal(event_class_count(EVENT_DELAY, FAILURE_MAILBOX_UNKNOWN), 0);
 }
 
 /* Times below nothing come of clocks that were set: they are shown as 0. */

@@ -1,3 +1,7 @@
+check_PROGRAMS += tests/unit/mail/test_sevenbit
+TESTS += tests/unit/mail/test_sevenbit
+tests_unit_mail_test_sevenbit_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_mail_test_sevenbit_LDADD = $(L_MAIL) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/mail/test_address
 TESTS += tests/unit/mail/test_address
 tests_unit_mail_test_address_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -100,9 +100,10 @@ on_stored(void *arg, enum rc rc, uint64_t sequence, const struct why *why)
 }
 
 /* Stores a message from `sender` to `first` and, when it is not NULL, `second`. It is stored, and nothing else has
- * happened to it, when it returns its sequence. */
+ * happened to it, when it returns its sequence. max_age_ms: its own, or 0. */
 static inline uint64_t
-world_add(struct world *w, const char *sender, const char *first, const char *second)
+world_add_ending(
+    struct world *w, const char *sender, const char *first, const char *second, int64_t max_age_ms)
 {
 	static uint8_t random[16];
 	struct message *m = message_new();
@@ -111,6 +112,7 @@ world_add(struct world *w, const char *sender, const char *first, const char *se
 
 	random[0]++;
 	m->accepted_ms = 1700000000000;
+	m->max_age_ms = max_age_ms;
 	message_id_make(0x0100, m->accepted_ms, random, &m->id);
 	assert_rc(message_set(&m->sender, span_of(sender)), RC_OK);
 	assert_rc(message_add_recipient(m, span_of(first), SPAN_EMPTY, 0), RC_OK);
@@ -125,6 +127,12 @@ world_add(struct world *w, const char *sender, const char *first, const char *se
 	while (sequence == 0)
 		assert_true(loop_step(w->loop) > 0);
 	return sequence;
+}
+
+static inline uint64_t
+world_add(struct world *w, const char *sender, const char *first, const char *second)
+{
+	return world_add_ending(w, sender, first, second, 0);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Unit tests of the way from a failure to the report on it (queue/queue.c): the outcome of the message is recorded only
- * when the report is on the disk, and a report that the disk does not take is tried again. The spool is real, in a
- * temporary directory; domains take no mail, but for later.test, whose lookups fail. */
+ * when the report is on the disk, and a report that the disk does not take is tried again; and of the time that a message has
+ * until it is one. The spool is real, in a temporary directory; domains take no mail, but for later.test, whose lookups
+ * fail. */
 #include "config.h"
 
 #include "unit/queue/queue_test.h"
@@ -210,6 +211,104 @@ test_a_stop_waits_for_the_report(void **state)
 	assert_true(w->idle);
 }
 
+/* ------------------------------------------------------------------ the end of its time ------- */
+
+enum {
+	SECOND_US = 1000000,
+	MINUTE_US = 60 * SECOND_US
+};
+
+/* From one attempt to the next, or to the end; the time since the message came. */
+static int64_t
+next_attempt_us(struct world *w)
+{
+	uint64_t before = event_count(EVENT_DELAY) + event_count(EVENT_BOUNCE);
+
+	while (event_count(EVENT_DELAY) + event_count(EVENT_BOUNCE) == before) {
+		if (loop_step(w->loop) > 0)
+			continue;
+		assert_true(loop_next_ms(w->loop) >= 0);
+		now_us = loop_next_ms(w->loop) * 1000;
+	}
+	return now_us - 1 * SECOND_US; /* setup began there */
+}
+
+/* Tried at growing distances, and given up when its time is over, neither before nor long after. */
+static void
+check_lifetime(struct world *w, int64_t own_ms, int64_t end_us, enum failure_class failure)
+{
+	static const int64_t gaps[] = { 1, 2, 4, 8, 16, 32, 64, 120 }; /* minutes */
+	uint64_t bounces = event_count(EVENT_BOUNCE),
+		 of_class = event_class_count(EVENT_BOUNCE, failure),
+		 dns = event_class_count(EVENT_DELAY, FAILURE_DNS);
+	/* The null sender: nobody is told. It came when this world began. */
+	uint64_t sequence = world_add_ending(w, "", "b@later.test", NULL, own_ms);
+	int64_t last_us = next_attempt_us(w);
+	size_t n = 0;
+
+	assert_true(last_us < SECOND_US);
+	for (;; n++) {
+		int64_t now = next_attempt_us(w), gap = now - last_us;
+		int64_t want = gaps[n < ARRAY_LEN(gaps) ? n : ARRAY_LEN(gaps) - 1] * MINUTE_US;
+
+		last_us = now;
+		assert_true(gap <= want + want / 5 + 3 * SECOND_US);
+		if (event_count(EVENT_BOUNCE) > bounces)
+			break;
+		assert_true(gap >= want - want / 5 - 3 * SECOND_US);
+		assert_true(now < end_us);
+	}
+	assert_in_range(last_us, end_us - SECOND_US, end_us + 5 * SECOND_US);
+	assert_int_equal(event_class_count(EVENT_BOUNCE, failure), of_class + 1);
+	assert_int_equal(event_class_count(EVENT_DELAY, FAILURE_DNS), dns + n + 1);
+	settle(w);
+	assert_null(spool_find(w->spool, sequence));
+}
+
+static void
+test_the_time_of_all(void **state)
+{
+	check_lifetime(*state, 0, INT64_C(840) * MINUTE_US, FAILURE_EXPIRED);
+}
+
+static void
+test_a_time_of_its_own(void **state)
+{
+	check_lifetime(*state, 5 * 60 * 1000, 5 * MINUTE_US, FAILURE_CUSTOM_TIMEOUT);
+}
+
+/* An operator asks ten times in two minutes: the next attempt is minutes away, not hours. */
+static void
+test_attempts_that_were_asked_for(void **state)
+{
+	struct world *w = *state;
+	uint64_t sequence = world_add(w, "", "b@later.test", NULL);
+	struct queue_message *m;
+	char id[EVENT_QUEUE_ID_LEN];
+	struct queue_view view;
+	int64_t left_ms, most_ms;
+
+	event_queue_id(sequence, id);
+	(void)next_attempt_us(w);
+	for (int i = 0; i < 10; i++) {
+		uint64_t before = event_count(EVENT_DELAY);
+
+		now_us += 12 * SECOND_US;
+		m = queue_find(w->queue, span_of(id));
+		assert_non_null(m);
+		assert_true(queue_retry(m, SPAN_EMPTY));
+		while (event_count(EVENT_DELAY) == before)
+			if (loop_step(w->loop) == 0)
+				now_us += 1000;
+	}
+	queue_view(queue_find(w->queue, span_of(id)), &view);
+	assert_int_equal(view.attempts, 11);
+	left_ms = view.due_ms - fake_wall() / 1000;
+	most_ms = 60 * 1000 + 2 * (now_us - SECOND_US) / 1000;
+	assert_true(most_ms < 6 * 60 * 1000);
+	assert_in_range(left_ms, most_ms - most_ms / 5 - 2000, most_ms + most_ms / 5);
+}
+
 int
 main(void)
 {
@@ -220,6 +319,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_a_report_that_cannot_be_stored_is_tried_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_stop_waits_for_the_report, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_time_of_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_time_of_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_attempts_that_were_asked_for, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,38 @@ test_bounds(void **state)
 			assert_true(retry_delay_ms(attempts[a], 3, INT64_MAX / 2, randoms[r]) > 0);
 }
 
+/* In the way of things the age changes nothing, whatever the jitter. */
+static void
+test_of_a_message(void **state)
+{
+	static const uint32_t randoms[] = { 0, UINT32_C(0x80000000), UINT32_MAX };
+
+	(void)state;
+	for (size_t r = 0; r < ARRAY_LEN(randoms); r++) {
+		int64_t age = 0;
+
+		for (unsigned i = 1; i < 20; i++) {
+			int64_t delay =
+			    retry_message_delay_ms(i, age, MINUTE, TWO_HOURS, randoms[r]);
+
+			assert_int_equal(delay, retry_delay_ms(i, MINUTE, TWO_HOURS, randoms[r]));
+			age += delay;
+		}
+	}
+	/* Tried ten times in its first two minutes: not two hours from now. */
+	assert_int_equal(
+	    retry_message_delay_ms(10, 2 * MINUTE, MINUTE, TWO_HOURS, UINT32_C(0x80000000)),
+	    5 * MINUTE);
+	/* An old one that was never tried, or a clock that was set back: as the first time. */
+	assert_int_equal(
+	    retry_message_delay_ms(1, 10 * TWO_HOURS, MINUTE, TWO_HOURS, UINT32_C(0x80000000)),
+	    MINUTE);
+	assert_int_equal(
+	    retry_message_delay_ms(1, -TWO_HOURS, MINUTE, TWO_HOURS, UINT32_C(0x80000000)), MINUTE);
+	assert_true(retry_message_delay_ms(7, INT64_MAX, 5, 3, 0) > 0);
+	assert_true(retry_message_delay_ms(65535, INT64_MAX, 1, INT64_MAX / 2, UINT32_MAX) > 0);
+}
+
 /* Neighbours in time are spread, and more chance is never an earlier time. */
 static void
 test_jitter(void **state)
@@ -143,6 +175,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_doubles_up_to_the_most),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_of_a_message),
 		cmocka_unit_test(test_jitter),
 		cmocka_unit_test(test_state_bytes),
 		cmocka_unit_test(test_state_round_trip),

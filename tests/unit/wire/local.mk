@@ -1,3 +1,7 @@
+check_PROGRAMS += tests/unit/wire/test_classify
+TESTS += tests/unit/wire/test_classify
+tests_unit_wire_test_classify_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_wire_test_classify_LDADD = $(L_WIRE) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/wire/test_line
 TESTS += tests/unit/wire/test_line
 tests_unit_wire_test_line_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -7,9 +7,10 @@ static void
 test_round_trip(void **state)
 {
 	static const struct outcome outcomes[] = {
-		{ OUTCOME_DEFERRED, 450, "4.7.1", true, "4.7.1 greylisted, come back" },
-		{ OUTCOME_DEFERRED, 421, "4.4.1", true, "connection refused" },
-		{ OUTCOME_DEFERRED, 451, "4.0.0", true, "" },
+		{ OUTCOME_DEFERRED, 450, "4.7.1", true, FAILURE_OTHER,
+		    "4.7.1 greylisted, come back" },
+		{ OUTCOME_DEFERRED, 421, "4.4.1", true, FAILURE_OTHER, "connection refused" },
+		{ OUTCOME_DEFERRED, 451, "4.0.0", true, FAILURE_OTHER, "" },
 	};
 
 	(void)state;
