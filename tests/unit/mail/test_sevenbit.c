@@ -229,16 +229,15 @@ test_parts(void **state)
 	    false, false);
 	/* The last boundary is missing; a part without a header. */
 	check(MIME TYPE("multipart/mixed; boundary=b") "\r\n--b\r\n\r\n" TEXT "--b\r\n\r\n" TEXT,
-	    MIME
-		TYPE(
-		    "multipart/mixed; boundary=b") "\r\n"
-						   "--b\r\n" CTE(
-						       "quoted-printable") "\r\ngr=C3=BCn is the "
-									   "colour of grass\r\n"
-									   "--b\r\n" CTE("quoted-"
-											 "printabl"
-											 "e") "\r"
-											      "\n" TEXT_,
+	    MIME TYPE("multipart/mixed; boundary=b") "\r\n"
+						     "--b\r\n" CTE(
+							 "quoted-printable") "\r\ngr=C3=BCn is the "
+									     "colour of grass\r\n"
+									     "--b\r\n" CTE(
+										 "quoted-"
+										 "printabl"
+										 "e") "\r"
+										      "\n" TEXT_,
 	    false, false);
 	/* Labels follow what is in them, where nothing stays. */
 	check(MIME TYPE("multipart/mixed; boundary=o")
@@ -260,11 +259,12 @@ test_parts(void **state)
 					"quoted-printable") "\r\ngr=C3=BCn is the colour of "
 							    "grass\r\n--i--\r\n\r\n"
 							    "--o\r\n" TYPE("multipart/signed; "
-									   "boundary=s") CTE(
-								"8bit") "\r\n" TEXT "\r\n"
-									"--o\r\n" CTE(
-									    "7bit") "\r\nplain\r\n"
-										    "--o--\r\n",
+									   "boundary=s")
+								CTE("8bit") "\r\n" TEXT "\r\n"
+									    "--o\r\n" CTE(
+										"7bit") "\r\nplain"
+											"\r\n"
+											"--o--\r\n",
 	    true, false);
 }
 
@@ -282,19 +282,18 @@ test_messages_within(void **state)
 							"--b\r\n\r\nSubject: in\r\n" MIME
 							"\r\n" TEXT "--b\r\n" TYPE(
 							    "text/plain") "\r\n" TEXT "--b--\r\n",
-	    MIME
-		TYPE("multipart/digest; boundary=b") "\r\n"
-						     "--b\r\n\r\nSubject: in\r\n" MIME
-							 CTE("quoted-printable") "\r\n" TEXT_
-										 "--b\r\n" TYPE(
-										     "text/plain")
-										     CTE("quoted-"
-											 "printabl"
-											 "e") "\r"
-											      "\n" TEXT_
-											      "--b-"
-											      "-\r"
-											      "\n",
+	    MIME TYPE(
+		"multipart/digest; boundary=b") "\r\n"
+						"--b\r\n\r\nSubject: in\r\n" MIME CTE(
+						    "quoted-printable") "\r\n" TEXT_
+									"--b\r\n" TYPE("text/plain")
+									    CTE("quoted-"
+										"printabl"
+										"e") "\r"
+										     "\n" TEXT_
+										     "--b-"
+										     "-\r"
+										     "\n",
 	    false, false);
 }
 
