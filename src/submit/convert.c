@@ -154,6 +154,9 @@ take_over(struct submission *s, struct converted *c)
 		return RC_LATER;
 	}
 	drop_old_file(s);
+	message_disown(m, m->pieces[1].p);
+	if (m->piece_count > 2)
+		message_disown(m, m->pieces[2].p);
 	m->pieces[1] = header;
 	m->pieces[2] = body;
 	m->piece_count = c->fd >= 0 ? 2 : 3; /* compose has made room for them */

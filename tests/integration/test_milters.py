@@ -179,6 +179,35 @@ def test_no_milter_there(relay, sink):
     assert submit(client, text_mail()) == (554, "Message rejected: The content cannot be checked.")
 
 
+def test_a_header_that_cannot_be_shown(relay, sink, make_milter):
+    """With the fields that the daemon adds it has more than are taken: coming back later changes nothing of that."""
+    milter = make_milter()
+    client = use(relay, milter)
+    fields = {f"X_{n}": "x" for n in range(995)}
+    assert submit(client, text_mail(**fields)) == (554, "Message rejected: The content cannot be checked.")
+    relay.config["content"]["milters"][0]["on_failure"] = "accept"
+    relay.reload()
+    assert submit(connect(relay), text_mail(**fields))[0] == 250
+    assert sink.wait()[0].message()["X-994"] == "x"
+    relay.wait_log("m0: the header is beyond what can be shown: .* is accepted unchecked")
+    assert not milter.sessions
+
+
+def test_a_body_that_grows(relay, sink, make_milter, dkim_key):
+    """What a milter makes of it does not fit a segment of the spool: it goes into a file, as if it had come so."""
+    relay.config["identities"] = [{"name": "example.com", "account": "web", "dkim_selector": "s", "dkim_key": dkim_key}]
+    relay.config["spool"].update(segment="1M")
+    big = b"y" * 76 + b"\r\n"
+    milter = make_milter({"E": packet(b"b", big * 700) * 60 + CONTINUE})
+    client = use(relay, milter, milter)
+    code, text = submit(client, text_mail())
+    assert code == 250, text
+    mail = sink.wait()[0]
+    assert mail.body == big * 42000 and mail.message()["DKIM-Signature"]
+    relay.wait_log(": removed")
+    until(lambda: not os.listdir(os.path.join(relay.config["spool"]["directory"], "large")), 60, lambda: "a large file is left")
+
+
 def test_stop_while_a_milter_hangs(relay, sink, make_milter):
     client = use(relay, make_milter({"E": None}), timeout="5m", on_failure="accept")
     client.mail("jo@example.com")
