@@ -121,19 +121,33 @@ send_macros(struct milter *m, char command, struct buf *pairs, struct buf *out)
 
 /* ------------------------------------------------------------------ commands ------------------ */
 
+/* Nobody has looked up what the client's host is called, and what it says of itself in EHLO must not stand for that:
+ * milters have lists of hosts that they trust. As sendmail says it then. */
+static void
+format_host(const char *address, char *out, size_t size)
+{
+	if (address[0] == '\0')
+		(void)snprintf(out, size, "unknown");
+	else
+		(void)snprintf(
+		    out, size, "[%s%s]", strchr(address, ':') != NULL ? "IPv6:" : "", address);
+}
+
 static void
 send_connect(struct milter *m, struct buf *out)
 {
 	const struct filter_envelope *e = m->envelope;
 	struct buf macros = BUF_EMPTY, data = BUF_EMPTY;
+	char host[80];
 
+	format_host(e->client_address, host, sizeof host);
 	add_macro("j", e->hostname, &macros);
 	add_macro("{daemon_name}", e->daemon_name, &macros);
 	add_macro("v", "postrider " VERSION, &macros);
 	add_macro("{client_addr}", e->client_address, &macros);
-	add_macro("{client_name}", e->client_name, &macros);
+	add_macro("{client_name}", host, &macros);
 	send_macros(m, 'C', &macros, out);
-	add_text(e->client_name, &data);
+	add_text(host, &data);
 	if (e->client_address[0] == '\0') {
 		buf_add_char(&data, 'U');
 	} else {

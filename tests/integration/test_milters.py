@@ -60,6 +60,7 @@ def test_what_a_milter_is_told(relay, sink, make_milter):
     )
     assert session.macros["C"][b"{daemon_name}"] == b"submission"
     assert session.macros["C"][b"{client_addr}"] == b"127.0.0.1"
+    assert session.macros["C"][b"{client_name}"] == b"[127.0.0.1]"  # not what it says in EHLO
     assert session.macros["M"][b"{auth_authen}"] and session.macros["M"][b"{auth_type}"] in (b"LOGIN", b"PLAIN")
     assert session.macros["M"][b"i"] == identifier.encode()
     assert session.macros["R"][b"{rcpt_addr}"] == b"b@dest.test"

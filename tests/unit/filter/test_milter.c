@@ -147,8 +147,8 @@ test_what_is_said(void **state)
 	(void)state;
 	check_said(6, 0,
 	    "D<Cj.mx.{daemon_name}.sub.v.postrider " VERSION
-	    ".{client_addr}.192.0.2.1.{client_name}.host.>\n"
-	    "C<host.4..192.0.2.1.>\nD<H>\nH<host.>\n"
+	    ".{client_addr}.192.0.2.1.{client_name}.[192.0.2.1].>\n"
+	    "C<[192.0.2.1].4..192.0.2.1.>\nD<H>\nH<host.>\n"
 	    "D<Mi.ID.{auth_type}.PLAIN.{auth_authen}.KEY.{mail_addr}.s@b.>\nM<<s@b>.>\n"
 	    "D<Ri.ID.{rcpt_addr}.r1@d.>\nR<<r1@d>.>\nD<Ri.ID.{rcpt_addr}.r2@d.>\nR<<r2@d>.>\n"
 	    "D<Ti.ID.>\nT<>\n"
@@ -163,6 +163,38 @@ test_what_is_said(void **state)
 	check_said(2, 0x67,
 	    "D<Ri.ID.{rcpt_addr}.r1@d.>\nR<<r1@d>.>\nD<Ri.ID.{rcpt_addr}.r2@d.>\n"
 	    "R<<r2@d>.>\nB<one//>\nB<two//>\nD<Ei.ID.>\nE<>\n"); /* no DATA */
+}
+
+/* The name in HELO is what the client claims: no milter is to take it for that of its host, which nobody has looked up. */
+static void
+check_connect(const char *address, const char *want)
+{
+	struct filter_envelope from = envelope;
+	struct milter milter;
+	struct buf out = BUF_EMPTY, answer = BUF_EMPTY, said = BUF_EMPTY;
+
+	from.client_address = address;
+	from.client_name = "localhost";
+	assert_rc(milter_begin(&milter, &from, SPAN_LIT(HEADER), MAX_BODY, &out), RC_OK);
+	buf_clear(&out);
+	options(&answer, 6, 0);
+	milter_feed(&milter, buf_span(&answer), &out);
+	show(buf_span(&out), &said);
+	assert_span(span_skip(buf_span(&said), span_find(buf_span(&said), '\n') + 1), want);
+	assert_null(memmem(buf_span(&said).p, buf_len(&said), "localhost", 9));
+	buf_free(&out);
+	buf_free(&answer);
+	buf_free(&said);
+	milter_free(&milter);
+}
+
+static void
+test_connect(void **state)
+{
+	(void)state;
+	check_connect("192.0.2.1", "C<[192.0.2.1].4..192.0.2.1.>\n");
+	check_connect("2001:db8::1", "C<[IPv6:2001:db8::1].6..2001:db8::1.>\n");
+	check_connect("", "C<unknown.U>\n");
 }
 
 struct row {
@@ -479,6 +511,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_said),
+		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_floods),
