@@ -4,13 +4,15 @@
 
 #include "filter/ask.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "util/clock.h"
 #include "util/endpoint.h"
 
 enum {
-	INPUT_MAX = 256 * 1024 /* never reached: all input is used at once */
+	INPUT_MAX = 256 * 1024, /* never reached: all input is used at once */
+	CONNECT_AGAIN_MS = 20
 };
 
 struct filters {
@@ -18,6 +20,7 @@ struct filters {
 	struct worker_pool *workers;
 	struct list waiting, open;
 	size_t open_count;
+	bool starting; /* start_next is under way */
 	bool cut;
 };
 
@@ -63,6 +66,7 @@ ask_close(struct ask *ask, bool polite)
 	ask->state = ASK_CLOSED;
 	list_del(&ask->node);
 	timer_cancel(&ask->timer);
+	timer_cancel(&ask->again_timer);
 	if (polite)
 		conn_close(ask->conn);
 	else
@@ -182,6 +186,7 @@ static const struct conn_ops conn_callbacks = {
 	.on_end = on_end,
 };
 
+/* What waits for a place is not the program's fault: only the time for all of it counts then. */
 void
 ask_extend(struct ask *ask)
 {
@@ -191,7 +196,8 @@ ask_extend(struct ask *ask)
 		return;
 	if (left < 0)
 		left = 0;
-	timer_set(&ask->timer, ask->timeout_ms < left ? ask->timeout_ms : left);
+	timer_set(
+	    &ask->timer, ask->state == ASK_OPEN && ask->timeout_ms < left ? ask->timeout_ms : left);
 }
 
 static void
@@ -203,37 +209,51 @@ on_deadline(void *arg)
 					    : "no answer in time");
 }
 
+/* A Unix socket does not wait for a place in the queue of its listener, as TCP does: EAGAIN. */
 static void
-start(struct ask *ask)
+try_to_connect(void *arg)
 {
-	struct filters *filters = ask->filters;
+	struct ask *ask = arg;
 	struct sockaddr_storage address;
 	socklen_t len;
 	struct why why = WHY_EMPTY;
 
-	ask->state = ASK_OPEN;
-	filters->open_count++;
-	list_add_tail(&filters->open, &ask->node);
-	ask_extend(ask);
 	if (!endpoint_parse(
 		span_of(ask->endpoint), &address, &len)) { /* the schema has checked it */
 		fail(ask, "no address");
 		return;
 	}
-	ask->conn = conn_connect(filters->core, (struct sockaddr *)&address, len, NULL, 0,
+	ask->conn = conn_connect(ask->filters->core, (struct sockaddr *)&address, len, NULL, 0,
 	    INPUT_MAX, &conn_callbacks, ask, &why);
-	if (ask->conn == NULL)
+	if (ask->conn == NULL && why.err == EAGAIN && address.ss_family == AF_UNIX)
+		timer_set(&ask->again_timer, CONNECT_AGAIN_MS);
+	else if (ask->conn == NULL)
 		fail(ask, why.text);
 }
 
+static void
+start(struct ask *ask)
+{
+	ask->state = ASK_OPEN;
+	ask->filters->open_count++;
+	list_add_tail(&ask->filters->open, &ask->node);
+	ask_extend(ask);
+	try_to_connect(ask);
+}
+
+/* One that fails at once gives its place back while the loop here is under way, which goes on with the next. */
 static void
 start_next(struct filters *filters)
 {
 	struct list *node;
 
+	if (filters->starting)
+		return;
+	filters->starting = true;
 	while (filters->open_count < FILTER_AT_ONCE && !filters->cut &&
 	       (node = list_pop(&filters->waiting)) != NULL)
 		start(container_of(node, struct ask, node));
+	filters->starting = false;
 }
 
 void
@@ -248,6 +268,7 @@ ask_begin(struct ask *ask, struct filters *filters, const struct ask_ops *ops, c
 	ask->state = ASK_WAITING;
 	list_add_tail(&filters->waiting, &ask->node);
 	timer_init(&ask->timer, filters->core, on_deadline, ask);
+	timer_init(&ask->again_timer, filters->core, try_to_connect, ask);
 	ask_extend(ask);
 	ask->feed = feed_new(filters->core, filters->workers, content, on_feed, ask);
 	if (ask->feed == NULL)

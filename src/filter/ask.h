@@ -34,11 +34,12 @@ struct ask {
 	const struct ask_ops *ops;
 	enum ask_state state;
 	const char *endpoint; /* borrowed */
-	int64_t timeout_ms;   /* without a word */
+	int64_t timeout_ms;   /* without a word, once it is asked */
 	int64_t end_ms;	      /* monotonic: of all */
 	struct conn *conn;
 	struct feed *feed;
-	struct timer timer;
+	struct timer timer;	  /* the deadline */
+	struct timer again_timer; /* the program's queue of connections was full */
 	struct loop_msg msg;
 	bool pumping;
 };

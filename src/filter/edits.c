@@ -46,6 +46,7 @@ edits_init(struct edits *edits, struct span header)
 			*field = (struct edit_field){ scanned.fields[i].whole,
 				scanned.fields[i].name.len, NULL };
 	}
+	edits->size = scanned.size;
 	header_free(&scanned);
 	return rc;
 }
@@ -104,8 +105,10 @@ add_value(struct span value, struct buf *out)
 	return true;
 }
 
+/* room: for all of it. */
 static enum rc
-make_field(struct edit_field *field, struct span name, struct span value, struct why *why)
+make_field(
+    struct edit_field *field, struct span name, struct span value, size_t room, struct why *why)
 {
 	struct buf text = BUF_EMPTY;
 	bool ok;
@@ -116,9 +119,10 @@ make_field(struct edit_field *field, struct span name, struct span value, struct
 	buf_add_char(&text, ':');
 	ok = value.len <= HEADER_FIELD_MAX - HEADER_NAME_MAX - 3 && add_value(value, &text);
 	buf_add(&text, "\r\n", 2);
-	if (!ok) {
+	if (!ok || buf_len(&text) > room) {
 		buf_free(&text);
-		return why_set(why, RC_BAD, 0, "header field with an illegal value");
+		return why_set(why, RC_BAD, 0,
+		    ok ? "header is too long" : "header field with an illegal value");
 	}
 	field->name_len = name.len;
 	field->whole.len = buf_len(&text);
@@ -135,7 +139,7 @@ edits_insert(struct edits *edits, size_t at, struct span name, struct span value
 
 	if (edits->count >= HEADER_COUNT_MAX)
 		return why_set(why, RC_BAD, 0, "too many header fields");
-	rc = make_field(&made, name, value, why);
+	rc = make_field(&made, name, value, HEADER_BLOCK_MAX - edits->size, why);
 	if (rc != RC_OK)
 		return rc;
 	field = make_room(edits, at < edits->count ? at : edits->count);
@@ -144,6 +148,7 @@ edits_insert(struct edits *edits, size_t at, struct span name, struct span value
 		return RC_LATER;
 	}
 	*field = made;
+	edits->size += made.whole.len;
 	edits->changed = true;
 	return RC_OK;
 }
@@ -157,6 +162,7 @@ is_called(const struct edit_field *field, struct span name)
 static void
 remove_field(struct edits *edits, size_t at)
 {
+	edits->size -= edits->fields[at].whole.len;
 	free(edits->fields[at].owned);
 	edits->count--;
 	memmove(&edits->fields[at], &edits->fields[at + 1],
@@ -169,7 +175,7 @@ edits_change(
     struct edits *edits, struct span name, size_t index, const struct span *value, struct why *why)
 {
 	struct edit_field made;
-	size_t at = 0;
+	size_t at = 0, others;
 	enum rc rc;
 
 	for (; at < edits->count; at++)
@@ -181,11 +187,13 @@ edits_change(
 		remove_field(edits, at);
 		return RC_OK;
 	}
-	rc = make_field(&made, name, *value, why);
+	others = edits->size - edits->fields[at].whole.len;
+	rc = make_field(&made, name, *value, HEADER_BLOCK_MAX - others, why);
 	if (rc != RC_OK)
 		return rc;
 	free(edits->fields[at].owned);
 	edits->fields[at] = made;
+	edits->size = others + made.whole.len;
 	edits->changed = true;
 	return RC_OK;
 }

@@ -15,6 +15,7 @@ struct edit_field {
 struct edits {
 	struct edit_field *fields;
 	size_t count, cap;
+	size_t size; /* of all fields: at most HEADER_BLOCK_MAX */
 	bool changed;
 };
 

@@ -45,7 +45,8 @@ struct filter_envelope {
 	const char *hostname;
 	const char *daemon_name; /* of the listener */
 	const char *id;
-	const char *client_name, *client_address;
+	const char *client_name; /* as it says in EHLO: a claim */
+	const char *client_address;
 	const char *auth_user, *auth_type;
 	bool tls;
 	const char *sender; /* "": null */

@@ -20,11 +20,13 @@ enum {
 	PROTOCOL = 0x1ff7ff,	       /* all of version 6 but refused recipients */
 	PROTOCOL_SKIP = 0x400,
 	PROTOCOL_LEADING_SPACE = 0x100000,
+	CHANGES_MAX = 4 * HEADER_COUNT_MAX, /* each costs a walk over the header */
 	LINE_MAX_OCTETS = 998
 };
 
 /* ------------------------------------------------------------------ the end ------------------- */
 
+/* text: printable. */
 static void
 end(struct milter *m, enum filter_verdict verdict, int code, struct span text)
 {
@@ -32,13 +34,16 @@ end(struct milter *m, enum filter_verdict verdict, int code, struct span text)
 	m->waiting = false;
 	m->result.verdict = verdict;
 	m->result.code = code;
-	(void)log_safe(text, m->result.text, sizeof m->result.text);
+	(void)span_copy(
+	    span_first(text, sizeof m->result.text - 1), m->result.text, sizeof m->result.text);
 }
 
 static void
 fail(struct milter *m, const char *why)
 {
-	end(m, FILTER_FAILED, 0, span_of(why));
+	char safe[sizeof m->result.text];
+
+	end(m, FILTER_FAILED, 0, span_of(log_safe(span_of(why), safe, sizeof safe)));
 }
 
 void
@@ -116,19 +121,33 @@ send_macros(struct milter *m, char command, struct buf *pairs, struct buf *out)
 
 /* ------------------------------------------------------------------ commands ------------------ */
 
+/* Nobody has looked up what the client's host is called, and what it says of itself in EHLO must not stand for that:
+ * milters have lists of hosts that they trust. As sendmail says it then. */
+static void
+format_host(const char *address, char *out, size_t size)
+{
+	if (address[0] == '\0')
+		(void)snprintf(out, size, "unknown");
+	else
+		(void)snprintf(
+		    out, size, "[%s%s]", strchr(address, ':') != NULL ? "IPv6:" : "", address);
+}
+
 static void
 send_connect(struct milter *m, struct buf *out)
 {
 	const struct filter_envelope *e = m->envelope;
 	struct buf macros = BUF_EMPTY, data = BUF_EMPTY;
+	char host[80];
 
+	format_host(e->client_address, host, sizeof host);
 	add_macro("j", e->hostname, &macros);
 	add_macro("{daemon_name}", e->daemon_name, &macros);
 	add_macro("v", "postrider " VERSION, &macros);
 	add_macro("{client_addr}", e->client_address, &macros);
-	add_macro("{client_name}", e->client_name, &macros);
+	add_macro("{client_name}", host, &macros);
 	send_macros(m, 'C', &macros, out);
-	add_text(e->client_name, &data);
+	add_text(host, &data);
 	if (e->client_address[0] == '\0') {
 		buf_add_char(&data, 'U');
 	} else {
@@ -413,6 +432,10 @@ on_field(struct milter *m, char command, struct span data)
 		fail(m, "change of a header field that makes no sense");
 		return;
 	}
+	if (++m->changes > CHANGES_MAX) {
+		fail(m, "too many changes");
+		return;
+	}
 	if (command == 'h')
 		rc = insert(m, m->edits.count, name, value, &why);
 	else if (command == 'i')
@@ -456,6 +479,28 @@ body_ok(struct buf *body)
 	return !body->failed;
 }
 
+/* Of these a message has one (RFC 5322 section 3.6, RFC 2045 section 3), and so it was when it came. Of two, one program
+ * reads the first and another the last. */
+static bool
+has_one_twice(const struct header *header)
+{
+	static const struct span names[] = { SPAN_LIT("From"), SPAN_LIT("Sender"),
+		SPAN_LIT("Reply-To"), SPAN_LIT("Message-ID"), SPAN_LIT("In-Reply-To"),
+		SPAN_LIT("References"), SPAN_LIT("Subject"), SPAN_LIT("Date"),
+		SPAN_LIT("MIME-Version"), SPAN_LIT("Content-Type"),
+		SPAN_LIT("Content-Transfer-Encoding") };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		size_t count = 0;
+
+		for (size_t k = 0; k < header->count; k++)
+			count += span_ieq(header->fields[k].name, names[i]);
+		if (count > 1)
+			return true;
+	}
+	return false;
+}
+
 /* The milter lets the message pass, with the changes it has made. */
 static void
 pass(struct milter *m)
@@ -480,6 +525,8 @@ pass(struct milter *m)
 		}
 		if (header_find(&header, SPAN_LIT("From")) == NULL)
 			fail(m, "new header has no From");
+		else if (has_one_twice(&header))
+			fail(m, "new header has a field twice that may stand once");
 		header_free(&header);
 	}
 	if (m->state == MILTER_OVER)

@@ -38,6 +38,7 @@ struct milter {
 	size_t item;  /* of RCPT and FIELDS: what comes next */
 	struct buf in;
 	struct edits edits;
+	size_t changes;	 /* made to it, whether they have an effect or not */
 	struct buf body; /* what replaces it */
 	bool replaces_body, quarantined;
 	size_t max_body;

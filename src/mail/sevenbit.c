@@ -658,10 +658,17 @@ sevenbit_apply_feed(struct sevenbit_apply *apply, struct span in, struct buf *ou
 {
 	while (in.len > 0) {
 		const struct sevenbit_edit *edit = current_edit(apply);
-		uint64_t until = edit == NULL ? UINT64_MAX : apply->begun ? edit->end : edit->at;
-		struct span part =
-		    until - apply->at < in.len ? span_first(in, (size_t)(until - apply->at)) : in;
+		uint64_t until;
+		struct span part;
 
+		if (edit == NULL) {
+			buf_add_span(out, in);
+			apply->at += in.len;
+			return;
+		}
+		until = apply->begun ? edit->end : edit->at;
+		part =
+		    until - apply->at < in.len ? span_first(in, (size_t)(until - apply->at)) : in;
 		if (apply->begun)
 			take_edited(apply, edit, part, out);
 		else

@@ -111,6 +111,17 @@ message_own(struct message *message, void *memory)
 	return RC_OK;
 }
 
+void
+message_disown(struct message *message, const void *memory)
+{
+	for (size_t i = 0; i < message->owned_count; i++)
+		if (message->owned[i] == memory) {
+			free(message->owned[i]);
+			message->owned[i] = message->owned[--message->owned_count];
+			return;
+		}
+}
+
 enum rc
 message_add_recipient(
     struct message *message, struct span address, struct span orcpt, unsigned notify)

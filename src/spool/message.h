@@ -65,6 +65,9 @@ void message_unref(struct message *message); /* NULL is fine */
 /* Hand `memory` (malloc) over to the message. RC_LATER: out of memory, and it was freed. */
 MUST_CHECK enum rc message_own(struct message *message, void *memory);
 
+/* Free what was handed over so: no piece may lie in it any more. Anything else is left alone. */
+void message_disown(struct message *message, const void *memory);
+
 /* A copy of `s` as an owned string field; NULL: out of memory. */
 MUST_CHECK enum rc message_set(char **field, struct span s);
 

@@ -1,4 +1,4 @@
-/* submit/body.c - reads the body of a composed message, wherever it is, in order and piece by piece. */
+/* submit/body.c - the body of a composed message, wherever it is: read in order and piece by piece; moved to a file. */
 #include "config.h"
 
 #include "submit/internal.h"
@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "util/fsutil.h"
 
 enum {
 	BODY_CHUNK = 256 * 1024
@@ -55,4 +57,43 @@ body_end(struct body_reader *reader)
 {
 	free(reader->chunk);
 	reader->chunk = NULL;
+}
+
+/* ------------------------------------------------------------------ into a file -------------- */
+
+bool
+body_is_too_long(const struct submission *s)
+{
+	const struct message *m = s->message;
+
+	return m->file_fd < 0 && m->piece_count > 2 &&
+	       m->pieces[2].len > (size_t)s->config->spool.memory_body_bytes;
+}
+
+enum rc
+body_spill(struct submission *s, struct why *why)
+{
+	struct message *m = s->message;
+	struct span body = m->pieces[2];
+	char name[SPOOL_LARGE_NAME];
+	int fd = spool_large_create(s->submit->options.spool, name, why);
+	enum rc rc = fd >= 0 ? fsutil_write_all(fd, body.p, body.len, why) : RC_LATER;
+
+	if (rc == RC_OK)
+		rc = message_set(&m->file_name, span_of(name));
+	if (rc != RC_OK) {
+		if (fd >= 0) {
+			(void)close(fd);
+			spool_large_discard(s->submit->options.spool, name);
+		}
+		return rc;
+	}
+	(void)span_copy(span_of(name), s->file_name, sizeof s->file_name);
+	m->file_fd = fd;
+	m->file_at = 0;
+	m->file_size = body.len;
+	m->pieces[2] = SPAN_EMPTY;
+	m->piece_count = 2;
+	message_disown(m, body.p);
+	return RC_OK;
 }

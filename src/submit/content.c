@@ -196,6 +196,7 @@ take_body(struct submission *s, struct buf *body)
 		m->file_at = m->file_size = 0;
 	} else if (m->piece_count > 2) {
 		m->size -= m->pieces[2].len;
+		message_disown(m, m->pieces[2].p); /* when it was a milter's, too */
 	}
 	m->piece_count = 3; /* compose has made room for them */
 	m->pieces[2] = len > 0 ? span_make(bytes, len) : SPAN_EMPTY;
@@ -272,10 +273,15 @@ ask_milter(struct showing *showing)
 	const struct message *m = s->message;
 	struct filter_message message = { m->pieces + 1, m->piece_count - 1, m->file_fd, m->file_at,
 		m->file_size };
+	enum rc rc;
 
-	if (filter_ask_milter(s->submit->filters, milter->address, milter->timeout_ms, &message,
-		&showing->envelope, (size_t)s->config->smtp.max_message_bytes, on_milter,
-		showing) != RC_OK)
+	rc = filter_ask_milter(s->submit->filters, milter->address, milter->timeout_ms, &message,
+	    &showing->envelope, (size_t)s->config->smtp.max_message_bytes, on_milter, showing);
+	if (rc ==
+	    RC_BAD) /* as full as it may be when it came, and with our fields beyond that: for good */
+		fail(showing, milter->name, "the header is beyond what can be shown",
+		    milter->on_failure == FAILURE_ACCEPT ? FAILURE_ACCEPT : FAILURE_REJECT);
+	else if (rc != RC_OK)
 		fail(showing, milter->name, "out of memory", FAILURE_TEMPFAIL);
 }
 

@@ -145,21 +145,25 @@ static enum rc
 take_over(struct submission *s, struct converted *c)
 {
 	struct message *m = s->message;
-	char *name = c->fd >= 0 ? span_dup(span_of(c->file_name)) : NULL;
+	bool in_file = c->fd >= 0;
+	char *name = in_file ? span_dup(span_of(c->file_name)) : NULL;
 	struct span header, body = SPAN_EMPTY;
 
-	if ((c->fd >= 0 && name == NULL) || steal(m, &c->header, &header) != RC_OK ||
-	    (c->fd < 0 && steal(m, &c->body, &body) != RC_OK)) {
+	if ((in_file && name == NULL) || steal(m, &c->header, &header) != RC_OK ||
+	    (!in_file && steal(m, &c->body, &body) != RC_OK)) {
 		free(name);
 		return RC_LATER;
 	}
 	drop_old_file(s);
+	message_disown(m, m->pieces[1].p);
+	if (m->piece_count > 2)
+		message_disown(m, m->pieces[2].p);
 	m->pieces[1] = header;
 	m->pieces[2] = body;
-	m->piece_count = c->fd >= 0 ? 2 : 3; /* compose has made room for them */
+	m->piece_count = in_file ? 2 : 3; /* compose has made room for them */
 	m->size = header.len + body.len;
-	if (c->fd >= 0) {
-		(void)span_copy(span_of(name), s->file_name, sizeof s->file_name);
+	if (in_file) {
+		(void)span_copy(span_of(c->file_name), s->file_name, sizeof s->file_name);
 		m->file_name = name;
 		m->file_fd = c->fd;
 		m->file_size = c->file_size;

@@ -68,6 +68,11 @@ MUST_CHECK enum rc body_begin(struct body_reader *reader, const struct message *
 MUST_CHECK enum rc body_next(void *arg, struct span *piece, struct why *why);
 void body_end(struct body_reader *reader);
 
+/* body.c: the body is in memory, and longer than one may be there (a milter has made it so); into a file with it. Blocks. On
+ * failure the message is what it was. */
+bool body_is_too_long(const struct submission *s);
+MUST_CHECK enum rc body_spill(struct submission *s, struct why *why);
+
 /* convert.c: the composed message, without its signature, becomes 7-bit as far as it can; whether that is to be. Blocks. On
  * failure the message is what it was. */
 bool convert_is_wanted(const struct submission *s);

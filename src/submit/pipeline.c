@@ -205,21 +205,22 @@ sign(struct submission *s)
 	return rc;
 }
 
-/* In this order: nothing changes a byte behind the signature. */
+/* In this order: what changes a byte comes before the signature. */
 static void
 last_work(struct worker_job *job)
 {
 	struct submission *s = container_of(job, struct submission, job);
 
+	s->signing = false;
 	s->rc = RC_OK;
-	s->converting = convert_is_wanted(s);
-	if (s->converting)
+	if (convert_is_wanted(s))
 		s->rc = convert(s, &s->why);
-	if (s->rc != RC_OK)
+	if (s->rc == RC_OK && body_is_too_long(s))
+		s->rc = body_spill(s, &s->why);
+	if (s->rc != RC_OK || s->key == NULL)
 		return;
-	s->converting = false;
-	if (s->key != NULL)
-		s->rc = sign(s);
+	s->signing = true;
+	s->rc = sign(s);
 }
 
 static void
@@ -230,12 +231,12 @@ last_work_done(struct worker_job *job)
 
 	message_id_format(&s->id, id);
 	if (s->rc != RC_OK) { /* nothing leaves unsigned */
-		if (s->converting)
-			log_line(LOG_LEVEL_ERROR, "cleanup", "message-id=<%s>: not converted: %s",
-			    id, s->why.text);
-		else
+		if (s->signing)
 			log_line(LOG_LEVEL_ERROR, "sign", "identity=%s: %s", s->message->identity,
 			    s->why.text);
+		else
+			log_line(
+			    LOG_LEVEL_ERROR, "cleanup", "message-id=<%s>: %s", id, s->why.text);
 		(void)why_set(&s->why, RC_LATER, 451, "Temporary service failure");
 		refuse(s, s->rc);
 		return;
@@ -247,9 +248,9 @@ last_work_done(struct worker_job *job)
 }
 
 static void
-convert_and_sign(struct submit *submit, struct submission *s)
+finish_message(struct submit *submit, struct submission *s)
 {
-	if (s->key == NULL && !convert_is_wanted(s)) {
+	if (s->key == NULL && !convert_is_wanted(s) && !body_is_too_long(s)) {
 		store(s);
 		return;
 	}
@@ -331,7 +332,7 @@ on_content(struct submission *s, enum rc rc)
 	else if (s->dropped)
 		drop(s);
 	else
-		convert_and_sign(s->submit, s);
+		finish_message(s->submit, s);
 }
 
 static void

@@ -99,7 +99,7 @@ struct submission {
 	char *original_message_id;
 	bool dropped;		   /* accepted, but nobody gets it: */
 	char found[256];	   /* for this */
-	bool converting;	   /* what failed was the conversion, not the signature */
+	bool signing;		   /* what fails from here on is the signature */
 	const char *not_converted; /* why its 8-bit text is kept, or NULL */
 	bool header_changed;	   /* by a milter: `message` has it, `header` does not */
 };

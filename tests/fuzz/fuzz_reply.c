@@ -1,8 +1,10 @@
-/* fuzz/fuzz_reply.c - a reply is the same however the bytes come, and what is kept of it is safe to print. */
+/* fuzz/fuzz_reply.c - a reply is the same however the bytes come, what is kept of it is safe to print, and what is made of it
+ * is all of a piece: a refusal has a class, and a status that says whether it is for good. */
 #include "config.h"
 
 #include "fuzz/fuzz.h"
 #include "util/buf.h"
+#include "wire/outcome.h"
 #include "wire/reply.h"
 
 struct result {
@@ -59,6 +61,28 @@ check_reply(const struct result *result)
 		MUST(result->used <= REPLY_BYTES_MAX);
 }
 
+static void
+check_outcome(const struct reply *reply, enum smtp_stage stage)
+{
+	struct outcome outcome = { .kind = OUTCOME_NONE }, of_host = { .kind = OUTCOME_NONE };
+	bool good = reply->code < 300;
+	char text[OUTCOME_TEXT_MAX + 32];
+
+	outcome_from_reply(&outcome, stage, reply->code, reply->status, reply->text);
+	outcome_of_host(&of_host, stage, reply->code, reply->status, reply->text);
+	MUST((outcome.kind == OUTCOME_DELIVERED) == good);
+	MUST(good || outcome.status[0] == (outcome.kind == OUTCOME_FAILED ? '5' : '4'));
+	MUST(good == (outcome.failure == FAILURE_NONE));
+	MUST(reply->code >= 500 || outcome.kind != OUTCOME_FAILED);
+	MUST(good || (of_host.kind == OUTCOME_DEFERRED && of_host.failure == outcome.failure));
+	outcome_format(&outcome, text, sizeof text);
+	outcome_diagnostic(&outcome, text, sizeof text);
+	if (outcome.kind != OUTCOME_DEFERRED)
+		return;
+	outcome_expire(&outcome, 840 * 60000, false);
+	MUST(outcome.kind == OUTCOME_FAILED && outcome.failure != FAILURE_NONE);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -68,6 +92,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	feed(in, SIZE_MAX, &whole);
 	feed(in, 1, &bytes);
 	check_reply(&whole);
+	for (int stage = 0; whole.rc == RC_OK && stage < SMTP_STAGES; stage++)
+		check_outcome(&whole.parser.reply, (enum smtp_stage)stage);
 	MUST(whole.rc == bytes.rc);
 	MUST(whole.rc == RC_BAD || whole.used == bytes.used);
 	MUST(memcmp(&whole.parser.reply, &bytes.parser.reply, sizeof whole.parser.reply) == 0);

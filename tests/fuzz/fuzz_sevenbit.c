@@ -172,8 +172,11 @@ walk(struct span text, int depth, bool in_digest, struct buf *seen)
 	struct entity e = { .type = SPAN_EMPTY };
 	size_t body;
 
-	MUST(depth < DEPTH_MAX);
 	buf_addf(seen, "[%d ", depth);
+	if (depth == DEPTH_MAX) { /* deeper than what is converted: in a part that stays as it is */
+		buf_add_span(seen, text);
+		return;
+	}
 	body = read_header(text, &e, seen);
 	text = span_skip(text, body);
 	if (e.type.len == 0 && in_digest)

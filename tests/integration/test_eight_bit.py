@@ -4,6 +4,7 @@ came, two DKIM verifiers the signature."""
 import email
 import email.policy
 import os
+import resource
 
 import pytest
 from lib.clients import connect, submit
@@ -114,6 +115,25 @@ def test_a_body_that_outgrows_memory(daemon, sink):
     content = HEAD % 0 + part(b"image/png", (bytes(range(128, 250)) + b"\r\n") * 500, b"binary")
     assert len(content) < 64 * 1024
     assert submit(connect(daemon), content)[0] == 250
+    assert shape(sink.wait()[0].content) == shape(content)
+
+
+def test_no_room_for_it(daemon, make_sink):
+    """The disk does not take the converted one: the client keeps the message, and nothing of it is left here."""
+    sink = make_sink(eight_bit=False)
+    daemon.config["content"] = {"eight_bit": "convert"}
+    daemon.config["spool"].update(segment="1M", memory_body="64K")
+    daemon.route_all_to(sink.port)
+    daemon.start()
+    content = HEAD % 0 + part(b"image/png", (bytes(range(128, 250)) + b"\r\n") * 9000, b"binary")
+    assert 1.1e6 < len(content) < 1.2e6
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (1200000, resource.RLIM_INFINITY))
+    client = connect(daemon)
+    assert submit(client, content) == (451, "Temporary service failure")
+    daemon.wait_log(r"cleanup\[\d+\]: error: message-id=<\S+>: .*File too large")
+    until(lambda: not large_files(daemon), 60, lambda: str(large_files(daemon)))
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert submit(client, content)[0] == 250
     assert shape(sink.wait()[0].content) == shape(content)
 
 

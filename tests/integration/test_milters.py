@@ -60,6 +60,7 @@ def test_what_a_milter_is_told(relay, sink, make_milter):
     )
     assert session.macros["C"][b"{daemon_name}"] == b"submission"
     assert session.macros["C"][b"{client_addr}"] == b"127.0.0.1"
+    assert session.macros["C"][b"{client_name}"] == b"[127.0.0.1]"  # not what it says in EHLO
     assert session.macros["M"][b"{auth_authen}"] and session.macros["M"][b"{auth_type}"] in (b"LOGIN", b"PLAIN")
     assert session.macros["M"][b"i"] == identifier.encode()
     assert session.macros["R"][b"{rcpt_addr}"] == b"b@dest.test"
@@ -177,6 +178,35 @@ def test_hostile(relay, sink, make_milter, kind):
 def test_no_milter_there(relay, sink):
     client = use(relay, f"127.0.0.1:{free_port()}", on_failure="reject")
     assert submit(client, text_mail()) == (554, "Message rejected: The content cannot be checked.")
+
+
+def test_a_header_that_cannot_be_shown(relay, sink, make_milter):
+    """With the fields that the daemon adds it has more than are taken: coming back later changes nothing of that."""
+    milter = make_milter()
+    client = use(relay, milter)
+    fields = {f"X_{n}": "x" for n in range(995)}
+    assert submit(client, text_mail(**fields)) == (554, "Message rejected: The content cannot be checked.")
+    relay.config["content"]["milters"][0]["on_failure"] = "accept"
+    relay.reload()
+    assert submit(connect(relay), text_mail(**fields))[0] == 250
+    assert sink.wait()[0].message()["X-994"] == "x"
+    relay.wait_log("m0: the header is beyond what can be shown: .* is accepted unchecked")
+    assert not milter.sessions
+
+
+def test_a_body_that_grows(relay, sink, make_milter, dkim_key):
+    """What a milter makes of it does not fit a segment of the spool: it goes into a file, as if it had come so."""
+    relay.config["identities"] = [{"name": "example.com", "account": "web", "dkim_selector": "s", "dkim_key": dkim_key}]
+    relay.config["spool"].update(segment="1M")
+    big = b"y" * 76 + b"\r\n"
+    milter = make_milter({"E": packet(b"b", big * 700) * 60 + CONTINUE})
+    client = use(relay, milter, milter)
+    code, text = submit(client, text_mail())
+    assert code == 250, text
+    mail = sink.wait()[0]
+    assert mail.body == big * 42000 and mail.message()["DKIM-Signature"]
+    relay.wait_log(": removed")
+    until(lambda: not os.listdir(os.path.join(relay.config["spool"]["directory"], "large")), 60, lambda: "a large file is left")
 
 
 def test_stop_while_a_milter_hangs(relay, sink, make_milter):

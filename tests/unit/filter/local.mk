@@ -1,3 +1,7 @@
+check_PROGRAMS += tests/unit/filter/test_ask
+TESTS += tests/unit/filter/test_ask
+tests_unit_filter_test_ask_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_filter_test_ask_LDADD = $(L_FILTER) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/filter/test_clamd
 TESTS += tests/unit/filter/test_clamd
 tests_unit_filter_test_clamd_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -147,8 +147,8 @@ test_what_is_said(void **state)
 	(void)state;
 	check_said(6, 0,
 	    "D<Cj.mx.{daemon_name}.sub.v.postrider " VERSION
-	    ".{client_addr}.192.0.2.1.{client_name}.host.>\n"
-	    "C<host.4..192.0.2.1.>\nD<H>\nH<host.>\n"
+	    ".{client_addr}.192.0.2.1.{client_name}.[192.0.2.1].>\n"
+	    "C<[192.0.2.1].4..192.0.2.1.>\nD<H>\nH<host.>\n"
 	    "D<Mi.ID.{auth_type}.PLAIN.{auth_authen}.KEY.{mail_addr}.s@b.>\nM<<s@b>.>\n"
 	    "D<Ri.ID.{rcpt_addr}.r1@d.>\nR<<r1@d>.>\nD<Ri.ID.{rcpt_addr}.r2@d.>\nR<<r2@d>.>\n"
 	    "D<Ti.ID.>\nT<>\n"
@@ -163,6 +163,38 @@ test_what_is_said(void **state)
 	check_said(2, 0x67,
 	    "D<Ri.ID.{rcpt_addr}.r1@d.>\nR<<r1@d>.>\nD<Ri.ID.{rcpt_addr}.r2@d.>\n"
 	    "R<<r2@d>.>\nB<one//>\nB<two//>\nD<Ei.ID.>\nE<>\n"); /* no DATA */
+}
+
+/* The name in HELO is what the client claims: no milter is to take it for that of its host, which nobody has looked up. */
+static void
+check_connect(const char *address, const char *want)
+{
+	struct filter_envelope from = envelope;
+	struct milter milter;
+	struct buf out = BUF_EMPTY, answer = BUF_EMPTY, said = BUF_EMPTY;
+
+	from.client_address = address;
+	from.client_name = "localhost";
+	assert_rc(milter_begin(&milter, &from, SPAN_LIT(HEADER), MAX_BODY, &out), RC_OK);
+	buf_clear(&out);
+	options(&answer, 6, 0);
+	milter_feed(&milter, buf_span(&answer), &out);
+	show(buf_span(&out), &said);
+	assert_span(span_skip(buf_span(&said), span_find(buf_span(&said), '\n') + 1), want);
+	assert_null(memmem(buf_span(&said).p, buf_len(&said), "localhost", 9));
+	buf_free(&out);
+	buf_free(&answer);
+	buf_free(&said);
+	milter_free(&milter);
+}
+
+static void
+test_connect(void **state)
+{
+	(void)state;
+	check_connect("192.0.2.1", "C<[192.0.2.1].4..192.0.2.1.>\n");
+	check_connect("2001:db8::1", "C<[IPv6:2001:db8::1].6..2001:db8::1.>\n");
+	check_connect("", "C<unknown.U>\n");
 }
 
 struct row {
@@ -199,6 +231,8 @@ test_verdicts(void **state)
 		    "4.7.1 one 4.7.1 two" },
 		{ MILTER_END, SPAN_LIT("y421 4.7.0 go\0"), FILTER_REFUSE, 451, "4.7.0 go" },
 		{ MILTER_END, SPAN_LIT("y550 a\1\xff\rb\0"), FILTER_REFUSE, 550, "a???b" },
+		{ MILTER_END, SPAN_LIT("y550 5.7.1 not DOMAIN\\user\0"), FILTER_REFUSE, 550,
+		    "5.7.1 not DOMAIN\\user" },
 		{ MILTER_END, SPAN_LIT("y554\0"), FILTER_REFUSE, 554,
 		    "Message rejected: refused by a content filter." },
 		{ MILTER_END, SPAN_LIT("y454 \0"), FILTER_REFUSE, 451,
@@ -299,6 +333,17 @@ test_changes(void **state)
 		    "new header has no From" },
 		{ 0, PARTS(SPAN_LIT("m\0\0\0\1From\0\xff\0"), SPAN_LIT("c")), NULL, NULL,
 		    "new header is none" },
+		/* which of two would count is a matter of taste; signatures may be several */
+		{ 0, PARTS(SPAN_LIT("hfrom\0x@y\0"), SPAN_LIT("c")), NULL, NULL,
+		    "new header has a field twice that may stand once" },
+		{ 0,
+		    PARTS(SPAN_LIT("i\0\0\0\0Content-Type\0a/b\0"),
+			SPAN_LIT("hContent-type\0a/b\0"), SPAN_LIT("c")),
+		    NULL, NULL, "new header has a field twice that may stand once" },
+		{ 0,
+		    PARTS(SPAN_LIT("hDKIM-Signature\0a\0"), SPAN_LIT("hDKIM-Signature\0b\0"),
+			SPAN_LIT("hTo\0a@b\0"), SPAN_LIT("a")),
+		    HEADER "DKIM-Signature: a\r\nDKIM-Signature: b\r\nTo: a@b\r\n", NULL, NULL },
 		{ 0, PARTS(SPAN_LIT("ba\nb"), SPAN_LIT("c")), NULL, NULL,
 		    "new body has lines that no message may have" },
 		{ 0, PARTS(SPAN_LIT("ba\rb\r\n"), SPAN_LIT("c")), NULL, NULL,
@@ -339,6 +384,75 @@ test_changes(void **state)
 			dialog_free(&d);
 			buf_free(&answer);
 		}
+}
+
+/* The same packet again and again, until it is too much; how often it was taken. */
+static size_t
+flood(struct span one, size_t most, const char *why)
+{
+	struct dialog d = { .version = 6, .protocol = 0x27f, .piece = 1000 };
+	struct buf out = BUF_EMPTY, options_packet = BUF_EMPTY, again = BUF_EMPTY;
+	size_t count = 0;
+
+	assert_rc(milter_begin(&d.milter, &envelope, SPAN_LIT(HEADER), MAX_BODY, &out), RC_OK);
+	options(&options_packet, d.version, d.protocol);
+	milter_feed(&d.milter, buf_span(&options_packet), &out);
+	assert_int_equal(d.milter.state, MILTER_END);
+	packet(&again, one.p[0], span_skip(one, 1));
+	for (; d.milter.state != MILTER_OVER && count <= most; count++)
+		milter_feed(&d.milter, buf_span(&again), &out);
+	assert_int_equal(d.milter.state, MILTER_OVER);
+	assert_int_equal(d.milter.result.verdict, FILTER_FAILED);
+	assert_string_equal(d.milter.result.text, why);
+	buf_free(&out);
+	buf_free(&options_packet);
+	buf_free(&again);
+	dialog_free(&d);
+	return count - 1;
+}
+
+/* What a milter makes the daemon hold, and do, ends long before its time does. */
+static void
+test_floods(void **state)
+{
+	static char long_field[50000];
+	size_t taken;
+
+	(void)state;
+	assert_in_range(flood(SPAN_LIT("hX\0y\0"), HEADER_COUNT_MAX, "too many header fields"),
+	    HEADER_COUNT_MAX - 10, HEADER_COUNT_MAX);
+	memset(long_field, 'x', sizeof long_field);
+	memcpy(long_field, "hX\0", 3);
+	for (size_t i = 500; i < sizeof long_field; i += 500)
+		memcpy(long_field + i, "\n ", 2);
+	long_field[sizeof long_field - 1] = '\0';
+	taken = flood(span_make(long_field, sizeof long_field), 100, "header is too long");
+	assert_in_range(taken * sizeof long_field, HEADER_BLOCK_MAX - 60000, HEADER_BLOCK_MAX);
+	/* in place of one another */
+	assert_in_range(
+	    flood(SPAN_LIT("m\0\0\0\1X-A\0y\0"), 10000, "too many changes"), 1000, 5000);
+	assert_in_range(flood(SPAN_LIT("m\0\0\0\1X-B\0\0"), 10000, "too many changes"), 1000, 5000);
+}
+
+/* What makes room counts, too: a long field, changed to another, over and over. */
+static void
+test_long_field_changed(void **state)
+{
+	struct edits edits;
+	static char value[60000];
+	struct span text = { value, sizeof value };
+
+	(void)state;
+	memset(value, 'x', sizeof value);
+	for (size_t i = 500; i < sizeof value; i += 500)
+		memcpy(value + i, "\n ", 2);
+	assert_rc(edits_init(&edits, SPAN_LIT(HEADER)), RC_OK);
+	for (int i = 0; i < 100; i++) {
+		assert_rc(edits_change(&edits, SPAN_LIT("X-A"), 1, &text, NULL), RC_OK);
+		assert_rc(edits_change(&edits, SPAN_LIT("X-C"), 1, &text, NULL), RC_OK);
+		assert_rc(edits_change(&edits, SPAN_LIT("X-C"), 1, NULL, NULL), RC_OK);
+	}
+	edits_free(&edits);
 }
 
 static void
@@ -397,8 +511,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_said),
+		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_floods),
+		cmocka_unit_test(test_long_field_changed),
 		cmocka_unit_test(test_quarantine_is_a_refusal),
 		cmocka_unit_test(test_bad_beginnings),
 	};
