@@ -53,7 +53,7 @@ enum {
 };
 
 static struct options {
-	const char *host, *user, *password, *from, *domain, *acked_path, *logins_path;
+	const char *host, *user, *password, *from, *domain, *acked_path, *logins_path, *bind;
 	int tls;
 	long port, sessions, per_connection, domains, size;
 	long messages, first; /* first: the number of the first message */
@@ -63,6 +63,7 @@ static struct options {
 } opt = { .host = "127.0.0.1",
 	.user = "",
 	.password = "",
+	.bind = "",
 	.from = "jo@example.com",
 	.domain = "dest.test",
 	.port = 587,
@@ -88,7 +89,8 @@ struct session {
 	bool secure, refused;
 	long seq; /* of the message under way, or -1 */
 	int sent; /* on this connection */
-	int64_t dot_us;
+	int64_t begin_us, dot_us;
+	bool ready; /* for MAIL: connected, inside TLS, logged in, whatever was asked for */
 	struct event *timer;
 };
 
@@ -105,6 +107,8 @@ static FILE *acked_file;
 static long next_seq, *returned, returned_count, acked, refused, in_doubt, lost_connections,
     connections, idle_sessions;
 static uint32_t *latencies;
+static uint32_t *entries; /* from connect to `ready` */
+static size_t entry_count, entry_room;
 static int64_t started_us, last_ack_us;
 static struct event *pace_timer;
 static bool stopping;
@@ -310,8 +314,24 @@ choose_sender(struct session *s)
 }
 
 static void
+on_ready(struct session *s)
+{
+	if (s->ready)
+		return;
+	s->ready = true;
+	if (entry_count == entry_room) {
+		entry_room = entry_room * 2 + 1000;
+		entries = reallocarray(entries, entry_room, sizeof *entries);
+		if (entries == NULL)
+			exit(71);
+	}
+	entries[entry_count++] = (uint32_t)(clock_mono_us() - s->begin_us);
+}
+
+static void
 next_message(struct session *s)
 {
+	on_ready(s);
 	if (opt.idle) {
 		s->step = STEP_IDLE;
 		if (++idle_sessions == opt.sessions) {
@@ -419,6 +439,24 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	begin(arg);
 }
 
+/* A socket with the address that was asked for, or -1: connect makes one. */
+static int
+bound_socket(void)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET };
+	int fd;
+
+	if (opt.bind[0] == '\0')
+		return -1;
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || inet_pton(AF_INET, opt.bind, &from.sin_addr) != 1 ||
+	    bind(fd, (struct sockaddr *)&from, sizeof from) != 0) {
+		(void)fprintf(stderr, "smtp_load: %s: %s\n", opt.bind, strerror(errno));
+		exit(71);
+	}
+	return fd;
+}
+
 static void
 begin(struct session *s)
 {
@@ -431,7 +469,9 @@ begin(struct session *s)
 	s->seq = -1;
 	s->sent = 0;
 	s->step = STEP_GREETING;
-	s->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	s->ready = false;
+	s->begin_us = clock_mono_us();
+	s->bev = bufferevent_socket_new(base, bound_socket(), BEV_OPT_CLOSE_ON_FREE);
 	connections++;
 	set_callbacks(s);
 	if (bufferevent_socket_connect(s->bev, (struct sockaddr *)&to, sizeof to) != 0) {
@@ -539,14 +579,21 @@ print_result(void)
 	    (double)((last_ack_us > 0 ? last_ack_us : clock_mono_us()) - started_us) / 1e6;
 
 	qsort(latencies, (size_t)acked, sizeof *latencies, bench_compare);
+	if (entry_count > 0)
+		qsort(entries, entry_count, sizeof *entries, bench_compare);
 	(void)printf("{\"messages\": %ld, \"acked\": %ld, \"refused\": %ld, \"in_doubt\": %ld, "
 		     "\"connections\": %ld, \"lost_connections\": %ld, \"seconds\": %.3f, "
 		     "\"per_second\": %.1f, "
-		     "\"latency_us\": {\"p50\": %u, \"p90\": %u, \"p99\": %u, \"max\": %u}}\n",
+		     "\"latency_us\": {\"p50\": %u, \"p90\": %u, \"p99\": %u, \"max\": %u}, "
+		     "\"entry_us\": {\"p50\": %u, \"p90\": %u, \"p99\": %u, \"max\": %u}}\n",
 	    opt.messages, acked, refused, in_doubt, connections, lost_connections, seconds,
 	    seconds > 0 ? (double)acked / seconds : 0, bench_percentile(latencies, acked, 0.5),
 	    bench_percentile(latencies, acked, 0.9), bench_percentile(latencies, acked, 0.99),
-	    bench_percentile(latencies, acked, 1));
+	    bench_percentile(latencies, acked, 1),
+	    bench_percentile(entries, (long)entry_count, 0.5),
+	    bench_percentile(entries, (long)entry_count, 0.9),
+	    bench_percentile(entries, (long)entry_count, 0.99),
+	    bench_percentile(entries, (long)entry_count, 1));
 }
 
 static void
@@ -561,6 +608,7 @@ on_stop(evutil_socket_t fd, short what, void *arg)
 
 static const struct bench_option options[] = {
 	BENCH_OPTION_TEXT("host", "IP", &opt.host),
+	BENCH_OPTION_TEXT("bind", "IP", &opt.bind),
 	BENCH_OPTION_NUMBER("port", "N", &opt.port, 1, 65535),
 	BENCH_OPTION_WORD("tls", "none|starttls|implicit", &opt.tls), /* as in enum tls */
 	BENCH_OPTION_TEXT("user", "ID", &opt.user),
@@ -638,6 +686,7 @@ main(int argc, char **argv)
 	free(sessions);
 	free(latencies);
 	free(returned);
+	free(entries);
 	free(logins);
 	free(body);
 	return 0;
