@@ -200,6 +200,8 @@ BACKLOG = ["queued", "taken/s empty", "taken/s full", "CPU ms empty", "CPU ms fu
            "CPU ms", "acked / lost / dup"]  # fmt: skip
 STORE = ["ready s empty", "ready s full", "MiB empty", "MiB full", "MiB after the load", "messages/s empty", "messages/s full",
          "CPU ms empty", "CPU ms full", "acked / lost / dup"]  # fmt: skip
+CROWD = ["idle", "dripping", "login ms alone p50 / p99", "login ms beside p50 / p99", "dot-250 ms alone p50 / p99",
+         "dot-250 ms beside p50 / p99", "RSS KiB an idle one", "cores busy", "acked / lost / dup"]  # fmt: skip
 IDLE = ["connections", "KiB a connection", "MiB before", "MiB after", "CPU ms a connection"]
 
 
@@ -236,6 +238,12 @@ def store_cells(m, _rounds, _head=STORE):
             f"{m['cpu_ms_per_message']:.3f}", kept(m)]  # fmt: skip
 
 
+def crowd_cells(m, _rounds, _head=CROWD):
+    return [m["idle"], m["dripping"], pair(m["connect_to_login_ms_alone"]), pair(m["connect_to_login_ms"]),
+            pair(m["dot_to_250_ms_alone"]), pair(m["dot_to_250_ms"]), number(m["rss_kib_per_connection"]),
+            number(m["cores_busy"]), kept(m)]  # fmt: skip
+
+
 TABLES = (
     ({"S1", "S2", "S3", "S3b", "S4"}, THROUGHPUT, throughput_cells),
     ({"S5"}, LATENCY, latency_cells),
@@ -243,6 +251,7 @@ TABLES = (
     ({"S7"}, BACKLOG, backlog_cells),
     ({"S8"}, IDLE, idle_cells),
     ({"S9", "S9b"}, STORE, store_cells),
+    ({"S10"}, CROWD, crowd_cells),
 )
 
 

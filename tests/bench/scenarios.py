@@ -11,6 +11,7 @@ import time
 from measure import Group, Peak, sync_times
 from servers import CONCURRENCY, IDLE_CONNECTIONS, Setup
 from lib.daemon import BUILD
+from lib.slowloris import Slowloris
 
 SESSIONS = 100
 KIB = 1024
@@ -22,6 +23,10 @@ LATENCY_RATE = 20
 MESSAGES_A_LOGIN = 10
 MANY_ACCOUNTS, IDENTITIES_EACH = 10000, 100
 MANY_IDENTITIES = 10000
+SLOW_CLIENTS = 500
+SLOW_PERIOD_S = 3.0
+SLOW_LIMIT_S = 60  # to be in place
+IDLE_ADDRESS, SLOW_ADDRESSES = "127.0.0.11", tuple(f"127.0.0.{i}" for i in range(21, 31))
 SEQ_MAX = 3000000
 WARM_UP_S = 1
 TLS_GENERATORS = 2  # a client's side of a handshake costs as much as the server's: one thread is not enough
@@ -401,6 +406,70 @@ def s9b(run):
     return beside_empty(run, 1, MANY_IDENTITIES)
 
 
+def slow_in_place(server):
+    """Clients that drip, when all of them do."""
+    slow = Slowloris(server.port, server.tls_port, server.user, server.password, SLOW_CLIENTS, SLOW_ADDRESSES, SLOW_PERIOD_S)
+    try:
+        end = time.monotonic() + SLOW_LIMIT_S
+        while slow.in_place() < SLOW_CLIENTS:
+            if slow.failures or time.monotonic() > end:
+                raise RuntimeError(f"slow clients: {slow.in_place()} in place; {slow.failures[:3]}")
+            time.sleep(0.05)
+    except BaseException:
+        slow.close()
+        raise
+    return slow
+
+
+def s10(run):
+    """What one client that behaves waits, alone and beside idle connections and clients that drip."""
+    setup = Setup(tls=True, auth=True, tls_first=True, idle_connections=IDLE_CONNECTIONS)
+    parts = {}
+    with Tools(run.ports) as tools:
+        sink = tools.sink()
+
+        def visit(name):
+            first = len(parts) * SEQ_MAX // 2
+            parts[name] = finish(
+                tools.load(server, "--seconds", run.seconds, "--rate", LATENCY_RATE, "--first", first, "--per-connection",
+                           1, sessions=1)
+            )  # fmt: skip
+
+        with run.server(setup, sink.port) as server:
+            warm_up(tools, server, [sink], "--per-connection", 1, sessions=1)
+            visit("alone")
+            before = server.daemon.rss_kib()
+            idle = tools.load(server, "--idle", "--bind", IDLE_ADDRESS, sessions=IDLE_CONNECTIONS)
+            open_now = json.loads(idle.stdout.readline())["idle_sessions"]
+            after = server.daemon.rss_kib()
+            slow = slow_in_place(server)
+            try:
+                cpu = server.group.cpu_s()
+                visit("beside")
+                cpu = server.group.cpu_s() - cpu
+                dripping = slow.in_place()
+            finally:
+                slow.close()
+            wait_for([sink], sum(p["acked"] for p in parts.values()))
+            idle.send_signal(signal.SIGTERM)
+            idle.communicate(timeout=60)
+        got = sink.result()
+    if dripping < SLOW_CLIENTS:
+        raise RuntimeError(f"{SLOW_CLIENTS - dripping} slow clients have gone")
+    whole = {k: sum(p[k] for p in parts.values()) for k in ("acked", "refused", "in_doubt")}
+    return {
+        "dot_to_250_ms": ms(parts["beside"]["latency_us"]),
+        "dot_to_250_ms_alone": ms(parts["alone"]["latency_us"]),
+        "connect_to_login_ms": ms(parts["beside"]["entry_us"]),
+        "connect_to_login_ms_alone": ms(parts["alone"]["entry_us"]),
+        "idle": open_now,
+        "dripping": dripping,
+        "rss_kib_per_connection": (after - before) / open_now,
+        "cores_busy": cpu / run.seconds,
+        **counts(whole, [got]),
+    }
+
+
 def ceiling(run, size):
     """The load generator against the sink: no server can be measured to be faster."""
     with Tools(run.ports) as tools:
@@ -424,9 +493,10 @@ ALL = {
     "S8": (s8, f"{IDLE_CONNECTIONS} idle connections inside TLS"),
     "S9": (s9, f"{MANY_ACCOUNTS} accounts with {IDENTITIES_EACH} identities each in the store"),
     "S9b": (s9b, f"one account with {MANY_IDENTITIES} identities in the store"),
+    "S10": (s10, f"one client beside {IDLE_CONNECTIONS} idle ones inside TLS and {SLOW_CLIENTS} that drip"),
 }
-# Of what only postrider has.
-OURS = {"S9", "S9b"}
+# Of what only postrider has, or is measured in its process.
+OURS = {"S9", "S9b", "S10"}
 # Long ones run once; the median of one is honest enough for what they show.
-ONCE = {"S7", "S8", "S9", "S9b"}
+ONCE = {"S7", "S8", "S9", "S9b", "S10"}
 NOTES = f"At most {CONCURRENCY} connections to a destination."

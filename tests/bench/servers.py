@@ -38,6 +38,7 @@ class Setup:
     dkim: bool = False
     slow_domains: tuple = ()
     idle_connections: int = 0
+    tls_first: bool = False  # another port where TLS comes first
     fill: tuple = ()  # accounts, and identities of each, that the store has
 
 
@@ -93,9 +94,10 @@ def _end(process):
 
 class Server:
     """`port` is where clients connect, `user` and `password` what they log in with, or ""; `logins`: a file of many, or "".
-    `ready_s`: from exec to readiness."""
+    `tls_port`: where TLS comes first. `ready_s`: from exec to readiness."""
 
     name = ""
+    tls_port = 0
     logins = ""
     ready_s = 0.0
 
@@ -182,6 +184,12 @@ class Postrider(Server):
         config["spool"] = {"directory": os.path.join(self.folder, "spool")}
         config["smtp"] = {"max_connections": MANY, "max_connections_per_address": MANY, "max_handshakes": MANY}
         config["listeners"] = [{"name": "submission", "addresses": ["127.0.0.1"], "port": self.port}]
+        if setup.tls_first:
+            config["smtp"].update(idle="10m", handshake="10m")  # slow clients stay while they are measured
+            self.tls_port = self.ports.take()
+            config["listeners"].append(
+                {"name": "submissions", "addresses": ["127.0.0.1"], "port": self.tls_port, "tls": "implicit"}
+            )
         if setup.tls:
             config["tls"] = {"certificates": [
                 {"name": "default", "certificate": self.keys.certificate, "key": self.keys.tls_key}]}  # fmt: skip
