@@ -428,13 +428,9 @@ engine_open(const char *directory, const char *master_keys, struct engine **out,
 {
 	struct engine *engine = NULL;
 	struct why down = WHY_EMPTY;
-	char *real = NULL;
-	enum rc rc = fsutil_make_dir(directory, 0700, why);
+	char *real = realpath(directory, NULL);
 
 	*out = NULL;
-	if (rc != RC_OK)
-		return rc;
-	real = realpath(directory, NULL);
 	if (real == NULL)
 		return why_errno(why, errno, "%s", directory);
 	if (strlen(real) + sizeof FILE_NAME + 32 > PATH_MAX) {

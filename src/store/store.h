@@ -40,8 +40,8 @@ struct store_options {
 	bool threaded; /* false: changes are made in the loop's next round (tests) */
 };
 
-/* Opens, checks and migrates. Blocks: at start. RC_OK also when the store is down (see store_down). Anything else: the
- * options cannot work at all (the directory, memory). */
+/* Opens, checks and migrates. Blocks: at start. RC_OK also when the store is down (see store_down). RC_DENY: another
+ * process has the directory. Anything else: the options cannot work at all (the directory, memory). */
 MUST_CHECK enum rc store_open(
     const struct store_options *options, struct store **out, struct why *why);
 

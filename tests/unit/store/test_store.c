@@ -394,6 +394,25 @@ test_a_link_is_not_followed(void **state)
 	assert_non_null(strstr(store_down(shelf->store), "not a regular file"));
 }
 
+/* Each would keep in memory what the other changes in the file. */
+static void
+test_two_stores_of_one_directory(void **state)
+{
+	struct shelf *shelf = *state;
+	struct store_options options = { shelf->dir, "", shelf->loop, shelf->threaded };
+	struct store_row row = make_row(STORE_IDENTITY, 1);
+	struct why why = WHY_EMPTY;
+	struct store *other;
+
+	shelf_open(shelf);
+	assert_rc(store_open(&options, &other, &why), RC_DENY);
+	assert_null(other);
+	assert_non_null(strstr(why.text, "two daemons cannot share a state directory"));
+	put_one(shelf, &row);
+	shelf_reopen(shelf); /* and one after the other they can */
+	assert_null(store_down(shelf->store));
+}
+
 static void
 test_another_process_holds_the_lock(void **state)
 {
@@ -1011,6 +1030,7 @@ main(void)
 		BOTH(test_files_are_private),
 		BOTH(test_the_wal_stays_small),
 		BOTH(test_a_link_is_not_followed),
+		BOTH(test_two_stores_of_one_directory),
 		cmocka_unit_test_setup_teardown(
 		    test_another_process_holds_the_lock, setup_threaded, teardown),
 		BOTH(test_the_directory_cannot_be),
