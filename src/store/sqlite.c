@@ -169,9 +169,11 @@ connect(struct engine *engine, const char *path, struct why *why)
 	(void)sqlite3_db_config(engine->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	(void)sqlite3_db_config(engine->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	(void)sqlite3_db_config(engine->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	/* What undoes a part of a transaction is kept in memory: files elsewhere may be forbidden, or be read by others. */
 	return engine_exec(engine,
-	    "PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON; PRAGMA mmap_size = 0", "open",
-	    why);
+	    "PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON; PRAGMA mmap_size = 0;"
+	    "PRAGMA temp_store = MEMORY",
+	    "open", why);
 }
 
 static void

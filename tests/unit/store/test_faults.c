@@ -5,6 +5,7 @@
 #include "unit/store/shelf.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -47,6 +48,7 @@ struct shim_file {
 };
 
 static sqlite3_vfs *base, shim;
+static int temporary_files; /* that were asked for */
 
 static sqlite3_file *
 real_of(sqlite3_file *file)
@@ -255,6 +257,11 @@ shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int
 	own->image = (flags & SQLITE_OPEN_WAL) != 0 ? &images[1] : NULL;
 	if ((flags & SQLITE_OPEN_MAIN_DB) != 0)
 		own->image = &images[0];
+	if ((flags & (SQLITE_OPEN_SUBJOURNAL | SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_TEMP_JOURNAL |
+			 SQLITE_OPEN_TRANSIENT_DB)) != 0) {
+		temporary_files++;
+		return SQLITE_IOERR_GETTEMPPATH;
+	}
 	if (fails(false))
 		return SQLITE_CANTOPEN;
 	code = base->xOpen(base, name, own->real, flags, out_flags);
@@ -469,6 +476,42 @@ test_disk_is_full_for_a_while(void **state)
 	assert_null(store_down(shelf->store));
 	fault.countdown = 0;
 	assert_rc(commit(shelf, pair(3)).rc, RC_OK);
+	shelf_close(shelf);
+	shim_remove();
+}
+
+/* There may be no room for files elsewhere, or no right to make them: a large change needs none, nor does its undoing. */
+static void
+test_nothing_is_written_elsewhere(void **state)
+{
+	enum {
+		ROWS = 20000
+	};
+	struct shelf *shelf = *state;
+	struct store_change *change = store_change_new();
+	struct store_row row;
+	struct verdict verdict;
+
+	temporary_files = 0;
+	shim_install();
+	shelf_open(shelf);
+	for (unsigned i = 0; i < ROWS; i++) {
+		row = make_row(STORE_IDENTITY, 3 * i);
+		store_put(change, &row);
+	}
+	assert_rc(commit(shelf, change).rc, RC_OK);
+	change = store_change_new();
+	store_delete_all(change, STORE_IDENTITY, "k0-0");
+	row = make_row(STORE_ACCOUNT, 1);
+	row.values[ACCOUNT_SEND_RATE].real = (double)NAN; /* refused: all of it is taken back */
+	store_put(change, &row);
+	assert_rc(commit(shelf, change).rc, RC_BAD);
+	change = store_change_new();
+	store_delete_all(change, STORE_IDENTITY, "k0-0");
+	verdict = commit(shelf, change);
+	assert_string_equal(verdict.text, "");
+	assert_rc(verdict.rc, RC_OK);
+	assert_int_equal(temporary_files, 0);
 	shelf_close(shelf);
 	shim_remove();
 }
@@ -747,6 +790,7 @@ main(void)
 		    test_every_call_fails_from_then_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk_is_full_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk_is_full_for_a_while, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_is_written_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power_cuts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_at_the_first_start, setup, teardown),
