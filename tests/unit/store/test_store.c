@@ -931,6 +931,8 @@ test_backup_while_changes_go_on(void **state)
 	struct shelf copy = { .loop = shelf->loop };
 	struct verdict verdict = { .shelf = shelf }, second = { .shelf = shelf };
 	struct store_change *change = store_change_new();
+	static const char *const parts[] = { "copy.db.part", "copy.db.part-wal",
+		"copy.db.part-shm" };
 	struct buf want = BUF_EMPTY, got = BUF_EMPTY;
 	char path[256], target[256];
 	unsigned number = ROWS;
@@ -968,7 +970,15 @@ test_backup_while_changes_go_on(void **state)
 	assert_true(sql_is_sound(path));
 	assert_true(sql_number(path, "SELECT count(*) FROM suppression") >= ROWS);
 	assert_int_equal(unlink(path), 0);
+	for (size_t i = 0; i < 3; i++) { /* what a crash would have left is no matter */
+		shelf_path(shelf, parts[i], target);
+		write_all(target, SPAN_LIT("something"));
+	}
 	assert_rc(backup(shelf, path).rc, RC_OK);
+	for (size_t i = 0; i < 3; i++) {
+		shelf_path(shelf, parts[i], target);
+		assert_int_not_equal(access(target, F_OK), 0);
+	}
 	assert_rc(shelf_dump(shelf, &want), RC_OK);
 	(void)snprintf(copy.dir, sizeof copy.dir, "%s", shelf->dir);
 	shelf_path(shelf, "master.key", copy.keys);
