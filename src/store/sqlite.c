@@ -26,7 +26,8 @@
 
 enum {
 	VALUE_MAX = 16 * 1024 * 1024, /* bytes of a row; more is RC_BAD */
-	WAL_PAGES = 1000	      /* written back from then on: 4 MB */
+	WAL_PAGES = 1000,	      /* written back from then on: 4 MB */
+	WAL_LONG = 16 * WAL_PAGES     /* it should have begun anew long ago */
 };
 
 #define FILE_NAME "postrider.db"
@@ -306,6 +307,30 @@ check_version(struct engine *engine, struct why *why)
 	return RC_OK;
 }
 
+/* The changes are durable in the WAL, whatever happens here. Where they cannot be written back to the database, or the WAL
+ * cannot begin anew, it grows until the disk is full: that is told before. */
+static int
+write_back(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	struct engine *engine = arg;
+	struct why why = WHY_EMPTY;
+	int in_wal = 0, written = 0, code;
+
+	if (pages < WAL_PAGES)
+		return SQLITE_OK;
+	code = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, &in_wal, &written);
+	if (code != SQLITE_OK && code != SQLITE_BUSY)
+		(void)engine_fail(engine, code, "write", &why);
+	else if (pages >= WAL_LONG && written < in_wal) /* not one large change */
+		(void)why_set(&why, RC_LATER, 0,
+		    "the store: %s: another process reads it and does not end", engine->path);
+	if (why.text[0] != '\0' && !engine->wal_grows)
+		log_line(LOG_LEVEL_ERROR, "store",
+		    "changes cannot be written back, and %s-wal grows: %s", engine->path, why.text);
+	engine->wal_grows = why.text[0] != '\0';
+	return SQLITE_OK;
+}
+
 static enum rc
 set_up(struct engine *engine, struct why *why)
 {
@@ -329,11 +354,10 @@ set_up(struct engine *engine, struct why *why)
 		    engine->path);
 	/* The WAL begins anew when all of it is in the file, and gives back what a large change took. */
 	(void)snprintf(pragmas, sizeof pragmas,
-	    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit "
-	    "= %d",
-	    WAL_PAGES, 2 * WAL_PAGES * 4096);
+	    "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = %d", 2 * WAL_PAGES * 4096);
 	if (rc == RC_OK)
 		rc = engine_exec(engine, pragmas, "open", why);
+	(void)sqlite3_wal_hook(engine->db, write_back, engine);
 	if (rc == RC_OK)
 		rc = migrate(engine, why);
 	return rc;

@@ -29,6 +29,7 @@ struct engine {
 	sqlite3_stmt *savepoint, *release, *undo, *count;
 	struct store_keys *keys;
 	int version;
+	bool wal_grows; /* and that was told */
 	bool is_broken;
 	struct why broken;
 };

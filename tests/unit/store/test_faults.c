@@ -8,6 +8,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,7 +38,8 @@ static struct {
 	long countdown; /* 0: nothing fails */
 	bool for_ever;
 	bool writes_only;
-	int code; /* of writes; other calls fail with their own */
+	bool database_only; /* not its WAL */
+	int code;	    /* of writes; other calls fail with their own */
 	bool has_hit;
 } fault;
 
@@ -127,6 +129,14 @@ fails(bool is_write)
 	return true;
 }
 
+static bool
+fails_at(sqlite3_file *file)
+{
+	if (fault.database_only && ((struct shim_file *)(void *)file)->image != &images[0])
+		return false;
+	return fails(true);
+}
+
 static int
 shim_close(sqlite3_file *file)
 {
@@ -143,7 +153,7 @@ shim_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
 static int
 shim_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 {
-	if (fails(true)) {
+	if (fails_at(file)) {
 		/* What a full disk does: a part of it. */
 		(void)real_of(file)->pMethods->xWrite(real_of(file), from, len / 2, at);
 		return fault.code;
@@ -155,7 +165,7 @@ shim_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 static int
 shim_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-	if (fails(true))
+	if (fails_at(file))
 		return SQLITE_IOERR_TRUNCATE;
 	note_later(file, "", 0, size, true);
 	return real_of(file)->pMethods->xTruncate(real_of(file), size);
@@ -165,7 +175,7 @@ static int
 shim_sync(sqlite3_file *file, int flags)
 {
 	(void)flags;
-	if (fails(true))
+	if (fails_at(file))
 		return SQLITE_IOERR_FSYNC;
 	note_sync(file);
 	return SQLITE_OK;
@@ -480,6 +490,120 @@ test_disk_is_full_for_a_while(void **state)
 	shim_remove();
 }
 
+static int64_t
+count_bytes(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+static size_t
+count_in(const char *path, const char *words)
+{
+	struct buf text = BUF_EMPTY;
+	struct span rest, line;
+	size_t count = 0;
+
+	read_all(path, &text);
+	rest = buf_span(&text);
+	while (rest.len > 0 && span_next(&rest, '\n', &line))
+		count += memmem(line.p, line.len, words, strlen(words)) != NULL;
+	buf_free(&text);
+	return count;
+}
+
+/* Commits so many changes of 100 rows each; what the log says goes to the file. */
+static void
+work(struct shelf *shelf, const char *log, unsigned changes)
+{
+	int kept = dup(STDERR_FILENO),
+	    fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	for (unsigned i = 0; i < changes; i++) {
+		struct store_change *change = store_change_new();
+		struct verdict verdict;
+
+		for (unsigned k = 0; k < 100; k++) {
+			struct store_row row = make_row(STORE_SUPPRESSION, 50 * k);
+
+			row.values[SUPPRESSION_CREATED_MS].number = i;
+			store_put(change, &row);
+		}
+		verdict = commit(shelf, change);
+		if (verdict.rc != RC_OK)
+			(void)dup2(kept, STDERR_FILENO);
+		assert_string_equal(verdict.text, "");
+		assert_rc(verdict.rc, RC_OK);
+	}
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	(void)close(kept);
+	(void)close(fd);
+}
+
+/* The WAL has the changes, but the database does not take them: they are durable, and it is told, once. */
+static void
+test_database_cannot_be_written(void **state)
+{
+	static const char words[] = "cannot be written back";
+	struct shelf *shelf = *state;
+	char log[256];
+
+	shelf_path(shelf, "log", log);
+	shim_install();
+	shelf_open(shelf);
+	fault.code = SQLITE_IOERR_WRITE;
+	fault.for_ever = fault.writes_only = fault.database_only = true;
+	fault.countdown = 1;
+	work(shelf, log, 500);
+	assert_int_equal(count_in(log, words), 1);
+	assert_int_equal(count_in(log, "disk I/O error"), 1);
+	assert_null(store_down(shelf->store));
+	fault.countdown = 0;
+	work(shelf, log, 500);
+	assert_int_equal(count_in(log, words), 1);
+	fault.countdown = 1; /* again: told again */
+	work(shelf, log, 500);
+	assert_int_equal(count_in(log, words), 2);
+	fault.countdown = 0;
+	shelf_reopen(shelf);
+	assert_null(store_down(shelf->store));
+	shelf_close(shelf);
+	fault.database_only = false;
+	shim_remove();
+}
+
+/* A reader that does not end keeps the WAL from beginning anew. */
+static void
+test_reader_that_stays(void **state)
+{
+	struct shelf *shelf = *state;
+	char log[256], path[256];
+	sqlite3 *db;
+
+	shelf_path(shelf, "log", log);
+	shelf_path(shelf, "postrider.db", path);
+	shelf_open(shelf);
+	work(shelf, log, 1);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "BEGIN; SELECT * FROM suppression", NULL, NULL, NULL), SQLITE_OK);
+	work(shelf, log, 1000);
+	assert_int_equal(count_in(log, "another process"), 0);
+	for (unsigned i = 0; i < 20 && count_in(log, "another process") == 0; i++)
+		work(shelf, log, 200);
+	assert_int_equal(count_in(log, "another process"), 1);
+	work(shelf, log, 500);
+	assert_int_equal(count_in(log, "another process"), 1);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	work(shelf, log, 2);
+	shelf_path(shelf, "postrider.db-wal", path);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_true(count_bytes(path) <= 9 << 20); /* given back */
+}
+
 /* There may be no room for files elsewhere, or no right to make them: a large change needs none, nor does its undoing. */
 static void
 test_nothing_is_written_elsewhere(void **state)
@@ -790,6 +914,8 @@ main(void)
 		    test_every_call_fails_from_then_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk_is_full_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk_is_full_for_a_while, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_database_cannot_be_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reader_that_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_is_written_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power_cuts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
