@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "unit/store/shelf.h"
+#include "unit/store/shim.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,21 +20,6 @@ struct sample {
 	struct buf text; /* what is in it */
 	size_t rows;
 };
-
-/* A line for each damaged row is too much here; what a test has to say still comes. */
-static void
-quiet(bool on)
-{
-	static int kept = -1;
-	int fd;
-
-	if (kept < 0)
-		kept = dup(STDERR_FILENO);
-	fd = on ? open("/dev/null", O_WRONLY | O_CLOEXEC) : kept;
-	assert_true(dup2(fd, STDERR_FILENO) >= 0);
-	if (on)
-		(void)close(fd);
-}
 
 static void
 sample_make(struct shelf *shelf, struct sample *sample)

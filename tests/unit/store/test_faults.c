@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "unit/store/shelf.h"
+#include "unit/store/shim.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -17,288 +18,6 @@
 #include "util/log.h"
 
 /* ------------------------------------------------------------------ a disk that fails --------- */
-
-/* What a power cut would leave of the database and its WAL: what was synced, and of what came later any part. */
-struct image {
-	struct buf durable;
-	struct later {
-		sqlite3_int64 at; /* or the new size */
-		struct buf bytes;
-		bool is_truncate;
-	} later[8192];
-	size_t count;
-};
-
-static struct image images[2];
-static bool has_images;
-
-/* Around SQLite's own: the call that `countdown` reaches fails, or all from then on. Nothing is synced: a process that
- * goes on sees the same, faster. */
-static struct {
-	long countdown; /* 0: nothing fails */
-	bool for_ever;
-	bool writes_only;
-	bool database_only; /* not its WAL */
-	int code;	    /* of writes; other calls fail with their own */
-	bool has_hit;
-} fault;
-
-struct shim_file {
-	sqlite3_file file;
-	sqlite3_file *real;  /* behind this struct */
-	struct image *image; /* or NULL */
-};
-
-static sqlite3_vfs *base, shim;
-static int temporary_files; /* that were asked for */
-
-static sqlite3_file *
-real_of(sqlite3_file *file)
-{
-	return ((struct shim_file *)(void *)file)->real;
-}
-
-static void
-resize(struct buf *bytes, size_t len)
-{
-	static const char zeros[65536];
-
-	assert_int_equal(bytes->start, 0);
-	while (buf_len(bytes) < len)
-		buf_add(bytes, zeros,
-		    len - buf_len(bytes) < sizeof zeros ? len - buf_len(bytes) : sizeof zeros);
-	bytes->end = len;
-	assert_false(bytes->failed);
-}
-
-static void
-apply_later(struct image *image, const struct later *later, size_t len)
-{
-	size_t at = (size_t)later->at;
-
-	if (later->is_truncate) {
-		resize(&image->durable, at);
-		return;
-	}
-	if (buf_len(&image->durable) < at + len)
-		resize(&image->durable, at + len);
-	if (len > 0)
-		memcpy(image->durable.mem + at, later->bytes.mem, len);
-}
-
-static void
-note_later(sqlite3_file *file, const void *bytes, size_t len, sqlite3_int64 at, bool is_truncate)
-{
-	struct image *image = ((struct shim_file *)(void *)file)->image;
-	struct later *later;
-
-	if (image == NULL || !has_images)
-		return;
-	assert_true(image->count < ARRAY_LEN(image->later));
-	later = &image->later[image->count++];
-	*later = (struct later){ at, BUF_EMPTY, is_truncate };
-	buf_add(&later->bytes, bytes, len);
-}
-
-static void
-note_sync(sqlite3_file *file)
-{
-	struct image *image = ((struct shim_file *)(void *)file)->image;
-
-	if (image == NULL || !has_images)
-		return;
-	for (size_t i = 0; i < image->count; i++) {
-		apply_later(image, &image->later[i], buf_len(&image->later[i].bytes));
-		buf_free(&image->later[i].bytes);
-	}
-	image->count = 0;
-}
-
-static bool
-fails(bool is_write)
-{
-	if (fault.countdown == 0 || (fault.writes_only && !is_write))
-		return false;
-	if (fault.countdown > 1) {
-		fault.countdown--;
-		return false;
-	}
-	fault.has_hit = true;
-	if (!fault.for_ever)
-		fault.countdown = 0;
-	return true;
-}
-
-static bool
-fails_at(sqlite3_file *file)
-{
-	if (fault.database_only && ((struct shim_file *)(void *)file)->image != &images[0])
-		return false;
-	return fails(true);
-}
-
-static int
-shim_close(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xClose(real_of(file));
-}
-
-static int
-shim_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
-{
-	return fails(false) ? SQLITE_IOERR_READ
-			    : real_of(file)->pMethods->xRead(real_of(file), to, len, at);
-}
-
-static int
-shim_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
-{
-	if (fails_at(file)) {
-		/* What a full disk does: a part of it. */
-		(void)real_of(file)->pMethods->xWrite(real_of(file), from, len / 2, at);
-		return fault.code;
-	}
-	note_later(file, from, (size_t)len, at, false);
-	return real_of(file)->pMethods->xWrite(real_of(file), from, len, at);
-}
-
-static int
-shim_truncate(sqlite3_file *file, sqlite3_int64 size)
-{
-	if (fails_at(file))
-		return SQLITE_IOERR_TRUNCATE;
-	note_later(file, "", 0, size, true);
-	return real_of(file)->pMethods->xTruncate(real_of(file), size);
-}
-
-static int
-shim_sync(sqlite3_file *file, int flags)
-{
-	(void)flags;
-	if (fails_at(file))
-		return SQLITE_IOERR_FSYNC;
-	note_sync(file);
-	return SQLITE_OK;
-}
-
-static int
-shim_size(sqlite3_file *file, sqlite3_int64 *size)
-{
-	return fails(false) ? SQLITE_IOERR_FSTAT
-			    : real_of(file)->pMethods->xFileSize(real_of(file), size);
-}
-
-static int
-shim_lock(sqlite3_file *file, int level)
-{
-	return real_of(file)->pMethods->xLock(real_of(file), level);
-}
-
-static int
-shim_unlock(sqlite3_file *file, int level)
-{
-	return real_of(file)->pMethods->xUnlock(real_of(file), level);
-}
-
-static int
-shim_check_lock(sqlite3_file *file, int *out)
-{
-	return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
-}
-
-static int
-shim_control(sqlite3_file *file, int op, void *arg)
-{
-	return real_of(file)->pMethods->xFileControl(real_of(file), op, arg);
-}
-
-static int
-shim_sector(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xSectorSize(real_of(file));
-}
-
-static int
-shim_traits(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
-}
-
-static int
-shim_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **out)
-{
-	return fails(false)
-		   ? SQLITE_IOERR_SHMMAP
-		   : real_of(file)->pMethods->xShmMap(real_of(file), page, size, extend, out);
-}
-
-static int
-shim_shm_lock(sqlite3_file *file, int at, int count, int flags)
-{
-	return real_of(file)->pMethods->xShmLock(real_of(file), at, count, flags);
-}
-
-static void
-shim_shm_barrier(sqlite3_file *file)
-{
-	real_of(file)->pMethods->xShmBarrier(real_of(file));
-}
-
-static int
-shim_shm_unmap(sqlite3_file *file, int remove)
-{
-	return real_of(file)->pMethods->xShmUnmap(real_of(file), remove);
-}
-
-static const sqlite3_io_methods shim_methods = { 2, shim_close, shim_read, shim_write,
-	shim_truncate, shim_sync, shim_size, shim_lock, shim_unlock, shim_check_lock, shim_control,
-	shim_sector, shim_traits, shim_shm_map, shim_shm_lock, shim_shm_barrier, shim_shm_unmap,
-	NULL, NULL };
-
-static int
-shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
-{
-	struct shim_file *own = (struct shim_file *)(void *)file;
-	int code;
-
-	(void)vfs;
-	own->real = (sqlite3_file *)(void *)(own + 1);
-	own->file.pMethods = NULL;
-	own->image = (flags & SQLITE_OPEN_WAL) != 0 ? &images[1] : NULL;
-	if ((flags & SQLITE_OPEN_MAIN_DB) != 0)
-		own->image = &images[0];
-	if ((flags & (SQLITE_OPEN_SUBJOURNAL | SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_TEMP_JOURNAL |
-			 SQLITE_OPEN_TRANSIENT_DB)) != 0) {
-		temporary_files++;
-		return SQLITE_IOERR_GETTEMPPATH;
-	}
-	if (fails(false))
-		return SQLITE_CANTOPEN;
-	code = base->xOpen(base, name, own->real, flags, out_flags);
-	if (own->real->pMethods != NULL)
-		own->file.pMethods = &shim_methods;
-	return code;
-}
-
-static void
-shim_install(void)
-{
-	base = sqlite3_vfs_find(NULL);
-	shim = *base;
-	shim.zName = "shim";
-	shim.szOsFile += (int)sizeof(struct shim_file);
-	shim.xOpen = shim_open;
-	assert_int_equal(sqlite3_vfs_register(&shim, 1), SQLITE_OK);
-}
-
-static void
-shim_remove(void)
-{
-	fault.countdown = 0;
-	fault.writes_only = false;
-	(void)sqlite3_vfs_unregister(&shim);
-	(void)sqlite3_vfs_register(base, 1);
-}
 
 enum {
 	CHANGES = 10
@@ -360,20 +79,6 @@ read_there(struct shelf *shelf, struct there *there)
 	assert_string_equal(store_down(shelf->store) != NULL ? store_down(shelf->store) : "", "");
 	assert_rc(store_load(shelf->store, STORE_CREDENTIAL, note, there, &why), RC_OK);
 	assert_rc(store_load(shelf->store, STORE_SUPPRESSION, note, there, &why), RC_OK);
-}
-
-static void
-quiet(bool on)
-{
-	static int kept = -1;
-	int fd;
-
-	if (kept < 0)
-		kept = dup(STDERR_FILENO);
-	fd = on ? open("/dev/null", O_WRONLY | O_CLOEXEC) : kept;
-	assert_true(dup2(fd, STDERR_FILENO) >= 0);
-	if (on)
-		(void)close(fd);
 }
 
 /* Everything the store does, with one fault. False: it came too late to hit. */
@@ -616,7 +321,7 @@ test_nothing_is_written_elsewhere(void **state)
 	struct store_row row;
 	struct verdict verdict;
 
-	temporary_files = 0;
+	shim_temporary_files = 0;
 	shim_install();
 	shelf_open(shelf);
 	for (unsigned i = 0; i < ROWS; i++) {
@@ -635,7 +340,7 @@ test_nothing_is_written_elsewhere(void **state)
 	verdict = commit(shelf, change);
 	assert_string_equal(verdict.text, "");
 	assert_rc(verdict.rc, RC_OK);
-	assert_int_equal(temporary_files, 0);
+	assert_int_equal(shim_temporary_files, 0);
 	shelf_close(shelf);
 	shim_remove();
 }
@@ -660,16 +365,16 @@ image_path(const struct shelf *shelf, size_t i, char path[256])
 static void
 begin_images(const struct shelf *shelf)
 {
-	for (size_t i = 0; i < ARRAY_LEN(images); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(shim_images); i++) {
 		char path[256];
 
-		buf_free(&images[i].durable);
-		images[i].count = 0;
+		buf_free(&shim_images[i].durable);
+		shim_images[i].count = 0;
 		image_path(shelf, i, path);
 		if (access(path, F_OK) == 0)
-			read_all(path, &images[i].durable);
+			read_all(path, &shim_images[i].durable);
 	}
-	has_images = true;
+	shim_has_images = true;
 }
 
 /* Of the later writes each, half of it, or nothing has come to the disk. */
@@ -678,16 +383,16 @@ cut_power(const struct shelf *shelf)
 {
 	char path[256];
 
-	has_images = false;
-	for (size_t i = 0; i < ARRAY_LEN(images); i++) {
-		struct image *image = &images[i];
+	shim_has_images = false;
+	for (size_t i = 0; i < ARRAY_LEN(shim_images); i++) {
+		struct image *image = &shim_images[i];
 
 		for (size_t k = 0; k < image->count; k++) {
 			struct later *later = &image->later[k];
 			unsigned luck = random_below(5);
 
 			if (luck < 3)
-				apply_later(
+				shim_apply(
 				    image, later, buf_len(&later->bytes) / (luck == 2 ? 2 : 1));
 			buf_free(&later->bytes);
 		}
@@ -762,8 +467,8 @@ test_power_cuts(void **state)
 		count += work_until_cut(shelf, told, &next);
 		cut_power(shelf);
 	}
-	for (size_t i = 0; i < ARRAY_LEN(images); i++)
-		buf_free(&images[i].durable);
+	for (size_t i = 0; i < ARRAY_LEN(shim_images); i++)
+		buf_free(&shim_images[i].durable);
 	shim_remove();
 	print_message("%d cuts, %zu changes told\n", CUTS, count);
 	assert_true(count > 400);
