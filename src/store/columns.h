@@ -106,6 +106,7 @@ struct store_table {
 	const char *name;
 	const struct store_column *columns;
 	size_t count, keys;
+	size_t owner; /* the column with the account that the row belongs to */
 };
 
 extern const struct store_table store_tables[STORE_KINDS];

@@ -16,6 +16,7 @@ enum statement {
 	ST_PUT,
 	ST_DELETE,
 	ST_DELETE_ALL,
+	ST_DELETE_PART, /* of tables with three keys */
 	ST_SELECT,
 	STATEMENTS
 };

@@ -69,8 +69,10 @@ void store_change_free(struct store_change *change);
 void store_put(struct store_change *change, const struct store_row *row);
 /* The row with these keys is gone, if there is one; only key columns are read. */
 void store_delete(struct store_change *change, const struct store_row *keys);
-/* The same for all rows whose first key has this text: everything an account owns. */
-void store_delete_all(struct store_change *change, enum store_kind kind, const char *first_key);
+/* The same for all rows that belong to an account, and for all destinations of a set: also those that store_load has left
+ * out. */
+void store_delete_all(struct store_change *change, enum store_kind kind, const char *account);
+void store_delete_destinations(struct store_change *change, const char *account, const char *set);
 
 /* Takes the change. `done` comes once, on the core loop, never from inside the call: RC_OK when it is durable, RC_LATER
  * with why when it was not made. Changes are made in the order given; those that wait at the same time share a

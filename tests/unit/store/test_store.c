@@ -162,6 +162,59 @@ test_rows_are_replaced_and_go(void **state)
 	buf_free(&want);
 }
 
+/* Rows of an account, and destinations of a set, whether the caller knows of them or not. */
+static void
+test_what_belongs_to_others_stays(void **state)
+{
+	struct shelf *shelf = *state;
+	struct store_change *change = store_change_new();
+	struct buf want = BUF_EMPTY;
+
+	shelf_open(shelf);
+	for (unsigned i = 0; i < 18; i++) {
+		struct store_row row = make_row(STORE_CREDENTIAL, 5 * i + 4);
+		char id[8], account[8], set[8], name[8];
+
+		(void)snprintf(id, sizeof id, "id%02u", i);
+		(void)snprintf(account, sizeof account, "a%u", i % 3);
+		row.values[CREDENTIAL_ID].text = id;
+		row.values[CREDENTIAL_ACCOUNT].text = account;
+		store_put(change, &row);
+		if (i % 3 != 1)
+			add_line(&want, &row);
+		row = make_row(STORE_EVENT_DESTINATION, i);
+		(void)snprintf(account, sizeof account, "a%u", i / 9);
+		(void)snprintf(set, sizeof set, "s%u", i / 3 % 3);
+		(void)snprintf(name, sizeof name, "n%u", i % 3);
+		row.values[EVENT_DESTINATION_ACCOUNT].text = account;
+		row.values[EVENT_DESTINATION_SET].text = set;
+		row.values[EVENT_DESTINATION_NAME].text = name;
+		store_put(change, &row);
+	}
+	store_delete_all(change, STORE_CREDENTIAL, "a1");
+	store_delete_all(change, STORE_CREDENTIAL, "id00");
+	store_delete_destinations(change, "a0", "s1");
+	store_delete_destinations(change, "s2", "a1");
+	for (unsigned i = 0; i < 18; i++) {
+		struct store_row row = make_row(STORE_EVENT_DESTINATION, i);
+		char account[8], set[8], name[8];
+
+		(void)snprintf(account, sizeof account, "a%u", i / 9);
+		(void)snprintf(set, sizeof set, "s%u", i / 3 % 3);
+		(void)snprintf(name, sizeof name, "n%u", i % 3);
+		row.values[EVENT_DESTINATION_ACCOUNT].text = account;
+		row.values[EVENT_DESTINATION_SET].text = set;
+		row.values[EVENT_DESTINATION_NAME].text = name;
+		if (i < 3 || i > 5)
+			add_line(&want, &row);
+	}
+	assert_rc(commit(shelf, change).rc, RC_OK);
+	assert_contents(shelf, buf_cstr(&want));
+	shelf_reopen(shelf);
+	assert_contents(shelf, buf_cstr(&want));
+	buf_free(&want);
+}
+
 static void
 test_a_change_that_fails_harms_no_other(void **state)
 {
@@ -1033,6 +1086,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(test_every_kind_comes_back),
 		BOTH(test_rows_are_replaced_and_go),
+		BOTH(test_what_belongs_to_others_stays),
 		BOTH(test_a_change_that_fails_harms_no_other),
 		BOTH(test_close_makes_what_was_committed),
 		BOTH(test_a_walk_can_be_ended),
