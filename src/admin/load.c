@@ -7,6 +7,10 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+enum {
+	LOGGED_MAX = 20 /* of a kind, one by one */
+};
+
 static enum rc
 load_account(void *arg, const struct store_row *row, struct why *why)
 {
@@ -127,11 +131,9 @@ load_row(void *arg, const struct store_row *row, struct why *why)
 
 	if (rc == RC_LATER)
 		return rc;
-	if (rc != RC_OK) {
+	if (rc != RC_OK && loading->bad++ < LOGGED_MAX)
 		log_line(LOG_LEVEL_ERROR, "admin", "%s %s: left out: %s", loading->what,
 		    row->values[0].text, why->text);
-		loading->bad++;
-	}
 	return RC_OK;
 }
 
@@ -161,6 +163,9 @@ admin_load(struct admin *admin)
 
 		if (rc != RC_OK)
 			log_line(LOG_LEVEL_ERROR, "admin", "%s", why.text);
+		if (loading.bad > LOGGED_MAX)
+			log_line(LOG_LEVEL_ERROR, "admin", "%s: %llu left out in all", loading.what,
+			    (unsigned long long)loading.bad);
 		if (kinds[i].kind == STORE_CREDENTIAL && (rc != RC_OK || loading.bad > 0))
 			credentials_note_missing(admin->options.credentials);
 	}

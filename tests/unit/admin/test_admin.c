@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 
 #include "admin/admin.h"
+#include "util/fsutil.h"
 #include "util/log.h"
 
 #define SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -418,6 +419,16 @@ write_file(const char *path, const char *text)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	assert_int_equal(close(fd), 0);
+}
+
+static char *
+read_text(const char *path)
+{
+	struct buf text = BUF_EMPTY;
+	struct why why = WHY_EMPTY;
+
+	assert_rc(fsutil_read_file(path, 1 << 20, &text, &why), RC_OK);
+	return buf_steal(&text);
 }
 
 static void
@@ -1068,6 +1079,36 @@ test_rows_that_are_no_good(void **state)
 	    "\"senders\": [ \"b\" ]");
 }
 
+/* A line for each of the first, then their number: not as many as there are rows. */
+static void
+test_many_rows_that_are_no_good(void **state)
+{
+	char path[200], *text, *at;
+	size_t lines = 0;
+	int kept;
+
+	(void)state;
+	OK(begin_account, ADMIN_ADD, "a", "");
+	close_world();
+	sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
+	    " INSERT INTO suppression SELECT 'a', i || '@example.org', 'none', 1, '', '', NULL "
+	    "FROM n");
+	(void)snprintf(path, sizeof path, "%s/log", w.directory);
+	write_file(path, "");
+	kept = dup(STDERR_FILENO);
+	assert_true(
+	    kept >= 0 && dup2(open(path, O_WRONLY | O_APPEND | O_CLOEXEC), STDERR_FILENO) >= 0);
+	open_world("");
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	(void)close(kept);
+	text = read_text(path);
+	for (at = text; (at = strstr(at, "left out")) != NULL; at++)
+		lines++;
+	assert_int_equal(lines, 21);
+	assert_non_null(strstr(text, "suppression of: 500 left out in all"));
+	free(text);
+}
+
 /* Nobody is told that his id is wrong when it may be one that could not be read. */
 static void
 test_a_credential_that_is_no_good(void **state)
@@ -1208,6 +1249,7 @@ main(void)
 		TEST(test_many_destinations_at_once),
 		TEST(test_the_same_address),
 		TEST(test_rows_that_are_no_good),
+		TEST(test_many_rows_that_are_no_good),
 		TEST(test_a_credential_that_is_no_good),
 		TEST(test_an_account_goes_with_what_cannot_be_read),
 		TEST(test_a_set_without_what_cannot_be_read),

@@ -219,9 +219,9 @@ count_in(const char *path, const char *words)
 	return count;
 }
 
-/* Commits so many changes of 100 rows each; what the log says goes to the file. */
+/* Commits so many changes of so many rows each; what the log says goes to the file. */
 static void
-work(struct shelf *shelf, const char *log, unsigned changes)
+work(struct shelf *shelf, const char *log, unsigned changes, unsigned rows)
 {
 	int kept = dup(STDERR_FILENO),
 	    fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -231,8 +231,8 @@ work(struct shelf *shelf, const char *log, unsigned changes)
 		struct store_change *change = store_change_new();
 		struct verdict verdict;
 
-		for (unsigned k = 0; k < 100; k++) {
-			struct store_row row = make_row(STORE_SUPPRESSION, 50 * k);
+		for (unsigned k = 0; k < rows; k++) {
+			struct store_row row = make_row(STORE_SUPPRESSION, k);
 
 			row.values[SUPPRESSION_CREATED_MS].number = i;
 			store_put(change, &row);
@@ -262,15 +262,15 @@ test_database_cannot_be_written(void **state)
 	fault.code = SQLITE_IOERR_WRITE;
 	fault.for_ever = fault.writes_only = fault.database_only = true;
 	fault.countdown = 1;
-	work(shelf, log, 500);
+	work(shelf, log, 50, 1000);
 	assert_int_equal(count_in(log, words), 1);
 	assert_int_equal(count_in(log, "disk I/O error"), 1);
 	assert_null(store_down(shelf->store));
 	fault.countdown = 0;
-	work(shelf, log, 500);
+	work(shelf, log, 50, 1000);
 	assert_int_equal(count_in(log, words), 1);
 	fault.countdown = 1; /* again: told again */
-	work(shelf, log, 500);
+	work(shelf, log, 50, 1000);
 	assert_int_equal(count_in(log, words), 2);
 	fault.countdown = 0;
 	shelf_reopen(shelf);
@@ -290,23 +290,26 @@ test_reader_that_stays(void **state)
 
 	shelf_path(shelf, "log", log);
 	shelf_path(shelf, "postrider.db", path);
+	shim_install();
 	shelf_open(shelf);
-	work(shelf, log, 1);
+	work(shelf, log, 1, 2000);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(
 	    sqlite3_exec(db, "BEGIN; SELECT * FROM suppression", NULL, NULL, NULL), SQLITE_OK);
-	work(shelf, log, 1000);
+	work(shelf, log, 50, 2000);
 	assert_int_equal(count_in(log, "another process"), 0);
-	for (unsigned i = 0; i < 20 && count_in(log, "another process") == 0; i++)
-		work(shelf, log, 200);
+	for (unsigned i = 0; i < 40 && count_in(log, "another process") == 0; i++)
+		work(shelf, log, 10, 2000);
 	assert_int_equal(count_in(log, "another process"), 1);
-	work(shelf, log, 500);
+	work(shelf, log, 10, 2000);
 	assert_int_equal(count_in(log, "another process"), 1);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	work(shelf, log, 2);
+	work(shelf, log, 2, 1);
 	shelf_path(shelf, "postrider.db-wal", path);
 	assert_int_equal(access(path, F_OK), 0);
 	assert_true(count_bytes(path) <= 9 << 20); /* given back */
+	shelf_close(shelf);
+	shim_remove();
 }
 
 /* There may be no room for files elsewhere, or no right to make them: a large change needs none, nor does its undoing. */
@@ -589,6 +592,119 @@ test_killed_at_any_moment(void **state)
 	assert_true(total > 20); /* slow with sanitizers */
 }
 
+#define KEY_A "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define KEY_B "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+
+static void
+write_keys(struct shelf *shelf, const char *lines)
+{
+	shelf_path(shelf, "keys", shelf->keys);
+	write_all(shelf->keys, span_of(lines));
+}
+
+struct child_rekey {
+	struct shelf *shelf;
+	struct store *store;
+	int report_fd;
+	unsigned count;
+};
+
+static void
+rekey_again(void *arg, enum rc rc, const struct why *why)
+{
+	struct child_rekey *own = arg;
+
+	(void)why;
+	if (rc != RC_OK || (own->count > 0 && write(own->report_fd, "x", 1) < 0))
+		_exit(3);
+	write_keys(
+	    own->shelf, own->count++ % 2 == 0 ? KEY_B "\n" KEY_A "\n" : KEY_A "\n" KEY_B "\n");
+	store_rekey(own->store, rekey_again, own);
+}
+
+/* Rekeys until it is killed; how often it was told that it is done. */
+static size_t
+rekey_and_die(struct shelf *shelf, unsigned life_us)
+{
+	char reports[4096];
+	int fds[2], status;
+	ssize_t count;
+	pid_t child;
+
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct child_rekey own = { shelf, NULL, fds[1], 0 };
+		struct loop *loop = loop_new_manual("child");
+		struct store_options options = { shelf->dir, shelf->keys, loop, true };
+
+		if (loop == NULL || store_open(&options, &own.store, NULL) != RC_OK ||
+		    store_down(own.store) != NULL)
+			_exit(2);
+		rekey_again(&own, RC_OK, NULL);
+		for (;;)
+			if (loop_step(loop) == 0)
+				(void)usleep(50);
+	}
+	(void)close(fds[1]);
+	(void)usleep(life_us);
+	(void)kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	count = read(fds[0], reports, sizeof reports);
+	(void)close(fds[0]);
+	return count > 0 ? (size_t)count : 0;
+}
+
+/* Every secret is under one of the keys, and after one that was told under the first. */
+static void
+test_killed_while_keys_are_changed(void **state)
+{
+	enum {
+		SECRETS = 300
+	};
+	static struct there there;
+	struct shelf *shelf = *state;
+	struct store_change *change = store_change_new();
+	size_t told = 0;
+
+	write_keys(shelf, KEY_A "\n" KEY_B "\n");
+	shelf_open(shelf);
+	for (unsigned i = 0; i < SECRETS; i++) {
+		struct store_row row = make_row(STORE_CREDENTIAL, i);
+		char id[32];
+
+		(void)snprintf(id, sizeof id, "%06u", i);
+		row.values[CREDENTIAL_ID].text = id;
+		store_put(change, &row);
+	}
+	assert_rc(commit(shelf, change).rc, RC_OK);
+	shelf_close(shelf);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct store_stats stats;
+
+		told += rekey_and_die(shelf, 3000 + random_below(90000));
+		write_keys(shelf, round % 2 == 0 ? KEY_A "\n" KEY_B "\n" : KEY_B "\n" KEY_A "\n");
+		shelf_open(shelf);
+		read_there(shelf, &there);
+		for (unsigned i = 0; i < SECRETS; i++)
+			assert_int_equal(there.count[i], 1);
+		store_stats(shelf->store, &stats);
+		assert_int_equal(stats.failures, 0);
+		assert_rc(rekey(shelf).rc, RC_OK);
+		write_keys(shelf, round % 2 == 0 ? KEY_A "\n" : KEY_B "\n");
+		shelf_reopen(shelf);
+		read_there(shelf, &there);
+		store_stats(shelf->store, &stats);
+		assert_int_equal(stats.failures, 0);
+		shelf_close(shelf);
+		write_keys(shelf, KEY_A "\n" KEY_B "\n");
+	}
+	print_message("%d processes, %zu times told\n", ROUNDS, told);
+	assert_true(told > 5); /* slow with sanitizers */
+}
+
 /* The first start, killed at every stage: the next one begins anew or goes on. */
 static void
 test_killed_at_the_first_start(void **state)
@@ -624,6 +740,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_is_written_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power_cuts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_killed_while_keys_are_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_at_the_first_start, setup, teardown),
 	};
 
