@@ -32,9 +32,7 @@ enum {
 
 #define FILE_NAME "postrider.db"
 #define KEYS_NAME "master.key"
-#define REMEDY \
-	"nothing is written to it: restore a backup, or save what can be read with" \
-	" \"sqlite3 " FILE_NAME " .recover | sqlite3 NEW\""
+#define REMEDY	  "nothing is written to it: " STORE_REMEDY
 
 /* ------------------------------------------------------------------ errors -------------------- */
 
@@ -255,6 +253,10 @@ create(struct engine *engine, const char *directory, struct why *why)
 		rc = why_errno(why, errno, "%s: rename", path);
 	if (rc == RC_OK)
 		rc = fsutil_sync_dir(directory, why);
+	if (rc == RC_OK && engine->keys_default && access(engine->keys_path, F_OK) == 0)
+		log_line(LOG_LEVEL_WARNING, "store",
+		    "%s: was not there, but its %s is: made anew, with nothing in it", engine->path,
+		    KEYS_NAME);
 	return rc;
 }
 

@@ -8,6 +8,8 @@
 #include "store/engine.h"
 #include "store/keyring.h"
 
+#define STORE_REMEDY "restore a backup, or save what can be read, as postrider(1) says"
+
 enum {
 	BUSY_MS = 5000 /* how long a transaction waits for another process */
 };

@@ -534,11 +534,8 @@ check_end(struct walk *walk, struct why *why)
 	if (rc != RC_OK)
 		return rc;
 	return engine_break(walk->engine, why,
-	    "%s: table %s is damaged: %llu rows are unreadable, %llu of %llu are there; restore a "
-	    "backup, or"
-	    " save what can be read with \"sqlite3 postrider.db .recover | sqlite3 NEW\" and "
-	    "DELETE FROM"
-	    " tally there",
+	    "%s: table %s is damaged: %llu rows are unreadable, %llu of %llu are "
+	    "there; " STORE_REMEDY,
 	    walk->engine->path, walk->table->name, (unsigned long long)walk->damaged,
 	    (unsigned long long)walk->rows, (unsigned long long)want);
 }

@@ -3,6 +3,7 @@
 
 #include "unit/store/shelf.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "store/keyring.h"
 #include "util/clock.h"
 #include "util/crypto.h"
+#include "util/log.h"
 
 /* ------------------------------------------------------------------ rows and changes ---------- */
 
@@ -689,6 +691,51 @@ test_what_is_not_ours_is_refused(void **state)
 	assert_refused(shelf, "file is not a database");
 }
 
+static bool
+file_has(const struct shelf *shelf, const char *name, const char *text)
+{
+	struct buf bytes = BUF_EMPTY;
+	char path[256];
+	bool has;
+
+	shelf_path(shelf, name, path);
+	if (access(path, F_OK) != 0)
+		return false;
+	read_all(path, &bytes);
+	has = buf_len(&bytes) > 0 &&
+	      memmem(buf_span(&bytes).p, buf_len(&bytes), text, strlen(text)) != NULL;
+	buf_free(&bytes);
+	return has;
+}
+
+/* A database that somebody has moved, or whose disk is not mounted, is not replaced in silence. */
+static void
+test_a_database_that_is_gone(void **state)
+{
+	struct shelf *shelf = *state;
+	struct store_row row = make_row(STORE_IDENTITY, 1);
+	char path[256], log[256];
+	int kept = dup(STDERR_FILENO), fd;
+
+	shelf_path(shelf, "postrider.db", path);
+	shelf_path(shelf, "log", log);
+	fd = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	log_open(LOG_SINK_STDERR, LOG_LEVEL_WARNING);
+	shelf_open(shelf);
+	put_one(shelf, &row);
+	shelf_reopen(shelf);
+	assert_false(file_has(shelf, "log", "made anew"));
+	shelf_close(shelf);
+	assert_int_equal(unlink(path), 0);
+	shelf_open(shelf);
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	(void)close(kept);
+	(void)close(fd);
+	assert_null(store_down(shelf->store));
+	assert_true(file_has(shelf, "log", "made anew"));
+}
+
 static void
 test_a_wal_without_its_database(void **state)
 {
@@ -720,23 +767,6 @@ make_credential(const char *id)
 	row.values[CREDENTIAL_CREATED_MS].number = 5;
 	row.values[CREDENTIAL_VERSION2].number = 1;
 	return row;
-}
-
-static bool
-file_has(const struct shelf *shelf, const char *name, const char *text)
-{
-	struct buf bytes = BUF_EMPTY;
-	char path[256];
-	bool has;
-
-	shelf_path(shelf, name, path);
-	if (access(path, F_OK) != 0)
-		return false;
-	read_all(path, &bytes);
-	has = buf_len(&bytes) > 0 &&
-	      memmem(buf_span(&bytes).p, buf_len(&bytes), text, strlen(text)) != NULL;
-	buf_free(&bytes);
-	return has;
 }
 
 static void
@@ -1101,6 +1131,7 @@ main(void)
 		BOTH(test_earlier_versions_are_migrated),
 		BOTH(test_a_new_file_has_the_newest_version),
 		BOTH(test_what_is_not_ours_is_refused),
+		BOTH(test_a_database_that_is_gone),
 		BOTH(test_a_wal_without_its_database),
 		BOTH(test_secrets_are_not_in_the_file),
 		BOTH(test_a_secret_of_another_row_is_refused),
