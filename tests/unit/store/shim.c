@@ -84,9 +84,9 @@ note_sync(sqlite3_file *file)
 }
 
 static bool
-fails(bool is_write)
+is_hit(void)
 {
-	if (fault.countdown == 0 || (fault.writes_only && !is_write))
+	if (fault.countdown == 0)
 		return false;
 	if (fault.countdown > 1) {
 		fault.countdown--;
@@ -96,6 +96,38 @@ fails(bool is_write)
 	if (!fault.for_ever)
 		fault.countdown = 0;
 	return true;
+}
+
+static bool
+fails(bool is_write)
+{
+	return !fault.memory_only && (is_write || !fault.writes_only) && is_hit();
+}
+
+static sqlite3_mem_methods memory;
+
+static void *
+shim_malloc(int size)
+{
+	return fault.memory_only && is_hit() ? NULL : memory.xMalloc(size);
+}
+
+static void *
+shim_realloc(void *old, int size)
+{
+	return fault.memory_only && is_hit() ? NULL : memory.xRealloc(old, size);
+}
+
+void
+shim_memory(void)
+{
+	sqlite3_mem_methods failing;
+
+	assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &memory), SQLITE_OK);
+	failing = memory;
+	failing.xMalloc = shim_malloc;
+	failing.xRealloc = shim_realloc;
+	assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &failing), SQLITE_OK);
 }
 
 static bool

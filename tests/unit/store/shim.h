@@ -27,6 +27,7 @@ struct fault {
 	bool for_ever;
 	bool writes_only;
 	bool database_only; /* not its WAL */
+	bool memory_only;   /* what fails is SQLite's malloc */
 	int code;	    /* of writes; other calls fail with their own */
 	bool has_hit;
 };
@@ -34,6 +35,7 @@ extern struct fault fault;
 
 extern int shim_temporary_files; /* that were asked for, and not given */
 
+void shim_memory(void); /* before anything else is done with SQLite */
 void shim_install(void);
 void shim_remove(void);
 /* Writes the first `len` bytes of it to what is durable. */

@@ -19,6 +19,15 @@
 
 /* ------------------------------------------------------------------ a disk that fails --------- */
 
+static unsigned
+random_below(unsigned limit)
+{
+	static unsigned random = 20251125;
+
+	random = random * 1103515245 + 12345;
+	return (random >> 12) % limit;
+}
+
 enum {
 	CHANGES = 10
 };
@@ -151,6 +160,34 @@ run_all_faults(struct shelf *shelf, bool for_ever, int code)
 	shim_remove();
 	print_message("%ld places\n", at - 1);
 	assert_true(at > 100);
+}
+
+/* There are some thousands of them: each at the start, then every so many. */
+static void
+run_all_allocations(struct shelf *shelf, bool for_ever)
+{
+	long at = 1, tried = 0;
+
+	shim_install();
+	fault.memory_only = true;
+	for (; run_with_fault(shelf, at, for_ever, SQLITE_NOMEM); tried++)
+		at += at < 40 ? 1 : 1 + (long)random_below(60);
+	fault.memory_only = false;
+	shim_remove();
+	print_message("%ld of %ld places\n", tried, at);
+	assert_true(tried > 100);
+}
+
+static void
+test_memory_is_out_once(void **state)
+{
+	run_all_allocations(*state, false);
+}
+
+static void
+test_memory_is_out_from_then_on(void **state)
+{
+	run_all_allocations(*state, true);
 }
 
 static void
@@ -349,15 +386,6 @@ test_nothing_is_written_elsewhere(void **state)
 }
 
 /* ------------------------------------------------------------------ power cuts ---------------- */
-
-static unsigned
-random_below(unsigned limit)
-{
-	static unsigned random = 20251125;
-
-	random = random * 1103515245 + 12345;
-	return (random >> 12) % limit;
-}
 
 static void
 image_path(const struct shelf *shelf, size_t i, char path[256])
@@ -733,6 +761,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_every_call_fails_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_every_call_fails_from_then_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memory_is_out_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memory_is_out_from_then_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk_is_full_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk_is_full_for_a_while, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_database_cannot_be_written, setup, teardown),
@@ -745,5 +775,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_killed_at_the_first_start, setup, teardown),
 	};
 
+	shim_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
