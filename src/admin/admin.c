@@ -787,6 +787,21 @@ admin_free(struct admin *admin)
 	free(admin);
 }
 
+static enum config_profile
+profile_of(const void *admin, const char *account)
+{
+	return admin_profile(admin, account);
+}
+
+/* Those of the configuration are made anew with it; those of the store follow. */
+static void
+follow_config(struct admin *admin, const struct config *before)
+{
+	if (strcmp(before->region, admin->config->region) != 0)
+		admin_load_credentials(admin);
+	credentials_set_profiles(admin->options.credentials, profile_of, admin);
+}
+
 void
 admin_configure(struct admin *admin, struct config *config, struct credential_table *credentials)
 {
@@ -795,6 +810,8 @@ admin_configure(struct admin *admin, struct config *config, struct credential_ta
 
 	admin->config = config_ref(config);
 	admin->credentials = credential_table_ref(credentials);
+	if (old_config != NULL)
+		follow_config(admin, old_config);
 	config_unref(old_config);
 	credential_table_unref(old_credentials);
 }

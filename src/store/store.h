@@ -51,7 +51,7 @@ void store_close(struct store *store);
 /* NULL, or why the store cannot be used now; borrowed until the loop goes on. */
 const char *store_down(const struct store *store);
 
-/* Every row of a kind, in the order of its keys. Blocks: at start, before the first commit. RC_OK, or RC_LATER when the
+/* Every row of a kind, in the order of its keys. Blocks. Has the changes that are durable, whether that was told or not. RC_OK, or RC_LATER when the
  * store is down or goes down on the way: what could be read has been given. A row whose secret cannot be read is left
  * out, logged and counted as a failure, and does not bring the store down. What `each` returns ends the walk when it is
  * not RC_OK, and is returned. */

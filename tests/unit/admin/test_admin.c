@@ -862,6 +862,46 @@ test_file_over_store(void **state)
 
 /* ------------------------------------------------------------------ at the same time ---------- */
 
+static enum config_profile
+profile_of_login(const char *id)
+{
+	char password[AUTH_PASSWORD_LEN + 1];
+	struct login out = { "", PROFILE_SES };
+	const char *reason;
+
+	assert_rc(auth_password_v4(SECRET, w.config->region, password), RC_OK);
+	assert_rc(
+	    credentials_check(w.table, w.services.credentials, id, password, &out, &reason), RC_OK);
+	return out.profile;
+}
+
+/* Credentials of the store follow what a reload says of region and profile, as those of the configuration do. */
+static void
+test_reload_and_credentials_of_the_store(void **state)
+{
+	static const char relay[] = "region = \"eu-west-1\";"
+				    "accounts = ({ name = \"a\"; profile = \"relay\"; });";
+
+	(void)state;
+	OK(begin_account, ADMIN_ADD, "a", "");
+	OK(begin_account, ADMIN_ADD, "b", "profile=relay");
+	OK(begin_credential, ADMIN_ADD, "a", ID_1);
+	OK(begin_credential, ADMIN_ADD, "b", ID_2);
+	assert_int_equal(profile_of_login(ID_1), PROFILE_SES);
+	use_config(relay);
+	assert_int_equal(profile_of_login(ID_1), PROFILE_RELAY);
+	assert_int_equal(profile_of_login(ID_2), PROFILE_RELAY);
+	check_restart(relay);
+	assert_int_equal(profile_of_login(ID_1), PROFILE_RELAY);
+	use_config("");
+	assert_int_equal(profile_of_login(ID_1), PROFILE_SES);
+	assert_int_equal(profile_of_login(ID_2), PROFILE_RELAY);
+	OK(begin_remove, OBJECT_CREDENTIAL, "b", ID_2);
+	use_config(relay);
+	assert_int_equal(profile_of_login(ID_1), PROFILE_RELAY);
+	assert_string_equal(owner_of(ID_2), "");
+}
+
 static void
 test_the_same_object(void **state)
 {
@@ -1243,6 +1283,7 @@ main(void)
 		TEST(test_suppressions),
 		TEST(test_what_the_file_declares),
 		TEST(test_file_over_store),
+		TEST(test_reload_and_credentials_of_the_store),
 		TEST(test_the_same_object),
 		TEST(test_the_same_credential),
 		TEST(test_a_set_and_its_destinations),
