@@ -748,7 +748,8 @@ accounts_replay(
 	a = find_or_new(accounts, span_of(name));
 	if (a == NULL || !make_usage(a))
 		return;
-	minute = usage_add(a->usage, minute < now ? minute : now, recipients);
+	minute = minute < now ? minute : now;
+	usage_add(a->usage, minute, recipients);
 	write_later(a, minute, recipients);
 	if (accepted_ms > accounts->told_ms)
 		accounts->told_ms = accepted_ms;
@@ -789,10 +790,11 @@ account_take(struct account *a, unsigned recipients, unsigned counted, struct ac
 	}
 	*charge = (struct account_charge){ .account = a,
 		.at_ms = now_ms,
-		.minute = usage_add(a->usage, now_ms / 60000, counted),
+		.minute = now_ms / 60000,
 		.recipients = counted,
 		.taken = recipients,
 		.wait_ms = wait_ms };
+	usage_add(a->usage, charge->minute, counted);
 	list_add_tail(&a->owner->charges, &charge->node);
 	*out = charge;
 	return RC_OK;

@@ -6,8 +6,31 @@
 #include <string.h>
 
 static void
+add(struct usage *usage, int64_t minute, int64_t recipients)
+{
+	uint32_t *slot = &usage->count[minute % USAGE_MINUTES];
+
+	if (recipients > (int64_t)UINT32_MAX - *slot)
+		recipients = (int64_t)UINT32_MAX - *slot;
+	*slot += (uint32_t)recipients;
+	usage->sum += recipients;
+}
+
+/* Left where it was, it would get old only when the clock comes there again. */
+static void
+set_back(struct usage *usage, int64_t minute)
+{
+	int64_t sum = usage->sum;
+
+	*usage = (struct usage){ .minute = minute };
+	add(usage, minute, sum);
+}
+
+static void
 advance(struct usage *usage, int64_t minute)
 {
+	if (usage->minute - minute >= USAGE_MINUTES)
+		set_back(usage, minute);
 	if (minute <= usage->minute)
 		return;
 	if (minute - usage->minute >= USAGE_MINUTES) {
@@ -29,15 +52,11 @@ usage_sum(struct usage *usage, int64_t minute)
 	return usage->sum;
 }
 
-int64_t
+void
 usage_add(struct usage *usage, int64_t minute, uint32_t recipients)
 {
 	advance(usage, minute);
-	if (usage->minute - minute >= USAGE_MINUTES)
-		minute = usage->minute;
-	usage->count[minute % USAGE_MINUTES] += recipients;
-	usage->sum += recipients;
-	return minute;
+	add(usage, minute, recipients);
 }
 
 void

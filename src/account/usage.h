@@ -14,12 +14,13 @@ struct usage {
 	uint32_t count[USAGE_MINUTES];
 };
 
-/* The recipients of the 24 hours up to `minute`. A minute that is long over counts as the newest, so that nothing is
- * forgotten when the clock goes back; a clock that jumps ahead by more than a day empties the ring. */
+/* The recipients of the 24 hours up to `minute`. Nothing is forgotten when the clock goes back: what is in minutes that are
+ * still to come counts, and when it goes back by a day or more, all counts as sent in the minute it goes back to. A clock
+ * that jumps ahead by more than a day empties the ring. */
 int64_t usage_sum(struct usage *usage, int64_t minute);
-/* Returns the minute they are in. */
-int64_t usage_add(struct usage *usage, int64_t minute, uint32_t recipients);
-/* From where usage_add has put them; nothing happens when that is over. */
+/* A minute has no more than UINT32_MAX. */
+void usage_add(struct usage *usage, int64_t minute, uint32_t recipients);
+/* From the minute to which usage_add has put them; nothing happens when that is over. */
 void usage_remove(struct usage *usage, int64_t minute, uint32_t recipients);
 
 #endif

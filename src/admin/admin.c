@@ -81,12 +81,29 @@ pool_is_there(const struct config *config, const char *name)
 	return name[0] == '\0';
 }
 
+/* How many are on their way. */
+static size_t
+new_identities(const struct admin *admin, const char *account)
+{
+	size_t count = 0;
+
+	MAP_FOREACH (slot, &admin->pending) {
+		const struct change *c = slot->value;
+
+		count += c->what == CHANGE_OBJECT && c->kind == OBJECT_IDENTITY && !c->remove &&
+			 strcmp(c->account, account) == 0 &&
+			 identity_find(admin->options.identities, account, c->name) == NULL;
+	}
+	return count;
+}
+
 static enum rc
 check_object(const struct admin *admin, enum config_object_kind kind, const char *account,
     const union config_object *object, struct why *why)
 {
 	const struct admin_options *o = &admin->options;
 	enum rc rc = config_object_complete(kind, object, why);
+	size_t have;
 
 	if (rc != RC_OK) {
 		why->code = 400;
@@ -102,8 +119,11 @@ check_object(const struct admin *admin, enum config_object_kind kind, const char
 	if (object->identity.configuration_set[0] != '\0' &&
 	    config_set_find(o->sets, account, span_of(object->identity.configuration_set)) == NULL)
 		return admin_there_is_none(OBJECT_SET, object->identity.configuration_set, why);
+	have = identities_count(o->identities, account);
+	if (have + admin->pending.len >= IDENTITIES_MAX) /* seldom: it looks at all of them */
+		have += new_identities(admin, account);
 	if (identity_find(o->identities, account, object->identity.name) == NULL &&
-	    identities_count(o->identities, account) >= IDENTITIES_MAX)
+	    have >= IDENTITIES_MAX)
 		return why_set(why, RC_DENY, 409,
 		    "The account \"%s\" has %d identities, and may have no more.", account,
 		    IDENTITIES_MAX);
@@ -233,15 +253,12 @@ static void
 remove_all_of(struct admin *admin, const char *account)
 {
 	const struct admin_options *o = &admin->options;
-	const struct identity *identity;
 	const struct suppression *entry;
 
 	account_remove(o->accounts, account);
 	credentials_remove_account(o->credentials, account);
 	config_sets_remove_account(o->sets, account);
-	while ((identity = identities_next(o->identities, account, NULL)) != NULL &&
-	       !identity->in_file)
-		identities_remove(o->identities, account, identity->name);
+	identities_remove_account(o->identities, account);
 	while ((entry = suppressions_next(o->suppressions, account, NULL)) != NULL)
 		suppressions_remove(o->suppressions, account, entry->address);
 }
@@ -371,11 +388,13 @@ refuse(struct change *c, enum rc rc, const struct why *why)
 
 /* ------------------------------------------------------------------ to the store -------------- */
 
-static void
+/* False: out of memory. */
+static bool
 add_object(const struct change *c, struct store_change *to)
 {
 	struct row_scratch scratch = { BUF_EMPTY };
 	struct store_row row = { 0 };
+	bool good;
 
 	switch (c->kind) {
 	case OBJECT_ACCOUNT:
@@ -388,36 +407,15 @@ add_object(const struct change *c, struct store_change *to)
 		row_of_identity(&c->object.identity, &scratch, &row);
 		break;
 	default:
+		/* A new set has none, whatever one that could not be read at the start has left. */
+		if (config_set_find(c->admin->options.sets, c->account, span_of(c->name)) == NULL)
+			store_delete_destinations(to, c->account, c->name);
 		row_of_set(&c->object.set, &scratch, &row);
 	}
 	store_put(to, &row);
+	good = !scratch.words.failed; /* or there would be no senders, no tags */
 	buf_free(&scratch.words);
-}
-
-static bool
-add_credential_removal(void *arg, const struct credential_view *view)
-{
-	struct store_row row = { .kind = STORE_CREDENTIAL };
-
-	row.values[CREDENTIAL_ID].text = view->id;
-	store_delete(arg, &row);
-	return true;
-}
-
-/* A new set of the name must not have them. */
-static void
-add_destination_removals(const struct change *c, struct store_change *to)
-{
-	size_t count;
-	const struct event_destination *list =
-	    config_set_destinations(c->admin->options.sets, c->account, c->name, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		struct store_row row = { 0 };
-
-		row_of_destination(c->account, c->name, &list[i], &row);
-		store_delete(to, &row);
-	}
+	return good;
 }
 
 static void
@@ -429,8 +427,8 @@ add_removal(const struct change *c, struct store_change *to)
 	case OBJECT_ACCOUNT:
 		row.kind = STORE_ACCOUNT;
 		row.values[ACCOUNT_NAME].text = c->name;
-		credentials_each(
-		    c->admin->options.credentials, c->name, add_credential_removal, to);
+		/* Also what could not be read at the start: the next account of the name must not have it. */
+		store_delete_all(to, STORE_CREDENTIAL, c->name);
 		store_delete_all(to, STORE_IDENTITY, c->name);
 		store_delete_all(to, STORE_CONFIG_SET, c->name);
 		store_delete_all(to, STORE_EVENT_DESTINATION, c->name);
@@ -446,7 +444,7 @@ add_removal(const struct change *c, struct store_change *to)
 		row.values[IDENTITY_NAME].text = c->name;
 		break;
 	default:
-		add_destination_removals(c, to);
+		store_delete_destinations(to, c->account, c->name);
 		row.kind = STORE_CONFIG_SET;
 		row.values[CONFIG_SET_ACCOUNT].text = c->account;
 		row.values[CONFIG_SET_NAME].text = c->name;
@@ -495,17 +493,14 @@ commit(struct change *c)
 {
 	struct store_change *change = store_change_new();
 	struct why why = WHY_EMPTY;
+	bool good = change != NULL;
 
-	if (change == NULL) {
-		refuse(c, why_set(&why, RC_LATER, 503, "Out of memory."), &why);
-		return;
-	}
 	switch (c->what) {
 	case CHANGE_OBJECT:
 		if (c->remove)
 			add_removal(c, change);
 		else
-			add_object(c, change);
+			good = add_object(c, change) && good;
 		break;
 	case CHANGE_DESTINATION:
 		add_destination(c, change);
@@ -514,7 +509,12 @@ commit(struct change *c)
 		add_suppressions(c, change);
 		break;
 	}
-	store_commit(c->admin->options.store, change, on_stored, c);
+	if (good) {
+		store_commit(c->admin->options.store, change, on_stored, c);
+		return;
+	}
+	store_change_free(change);
+	refuse(c, why_set(&why, RC_LATER, 503, "Out of memory."), &why);
 }
 
 static void
@@ -599,6 +599,14 @@ admin_put(struct admin *admin, enum admin_mode mode, enum config_object_kind kin
 	begin(c, rc, &why);
 }
 
+/* Identities are found in other letters, too; the store has them in their own. */
+static void
+use_own_name(struct change *c, const struct identity *identity)
+{
+	free(c->name);
+	c->name = span_dup(span_of(identity->name));
+}
+
 void
 admin_remove(struct admin *admin, enum config_object_kind kind, const char *account,
     const char *name, admin_done *done, void *arg)
@@ -614,6 +622,8 @@ admin_remove(struct admin *admin, enum config_object_kind kind, const char *acco
 	c->kind = kind;
 	c->remove = true;
 	rc = check_mode(admin, ADMIN_CHANGE, kind, account, name, &why);
+	if (rc == RC_OK && kind == OBJECT_IDENTITY)
+		use_own_name(c, identity_find(admin->options.identities, account, name));
 	if (rc == RC_OK && kind == OBJECT_ACCOUNT && owns_pending(admin, name))
 		rc = why_set(&why, RC_LATER, 409,
 		    "Something of the account is being changed by another call; try again.");
@@ -791,6 +801,21 @@ admin_free(struct admin *admin)
 	free(admin);
 }
 
+static enum config_profile
+profile_of(const void *admin, const char *account)
+{
+	return admin_profile(admin, account);
+}
+
+/* Those of the configuration are made anew with it; those of the store follow. */
+static void
+follow_config(struct admin *admin, const struct config *before)
+{
+	if (strcmp(before->region, admin->config->region) != 0)
+		admin_load_credentials(admin);
+	credentials_set_profiles(admin->options.credentials, profile_of, admin);
+}
+
 void
 admin_configure(struct admin *admin, struct config *config, struct credential_table *credentials)
 {
@@ -799,6 +824,8 @@ admin_configure(struct admin *admin, struct config *config, struct credential_ta
 
 	admin->config = config_ref(config);
 	admin->credentials = credential_table_ref(credentials);
+	if (old_config != NULL)
+		follow_config(admin, old_config);
 	config_unref(old_config);
 	credential_table_unref(old_credentials);
 }

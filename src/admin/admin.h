@@ -32,7 +32,8 @@ MUST_CHECK enum rc admin_new(
     const struct admin_options *options, struct admin **out, struct why *why);
 void admin_free(struct admin *admin); /* when store_close has told all */
 
-/* The running configuration. Takes references of its own. */
+/* The running configuration, when accounts, identities and sets have it. Takes references of its own. Blocks when the region
+ * is another one than before. */
 void admin_configure(
     struct admin *admin, struct config *config, struct credential_table *credentials);
 

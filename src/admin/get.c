@@ -131,6 +131,8 @@ get_identity(const struct admin *admin, const char *account, const char *name,
 
 	for (size_t i = 0; i < from->sender_count; i++)
 		buf_addf(&senders, "%s%s", i > 0 ? " " : "", from->senders[i]);
+	if (senders.failed)
+		rc = why_set(why, RC_LATER, 503, "Out of memory.");
 	if (rc == RC_OK)
 		rc = copy_setting(OBJECT_IDENTITY, out, "account", from->account, why);
 	if (rc == RC_OK)
@@ -157,7 +159,8 @@ get_set(const struct admin *admin, const char *account, const char *name, union 
 
 	config_object_clear(OBJECT_SET, out);
 	row_of_set(from, &scratch, &row);
-	rc = row_to_set(&row, out, why);
+	rc = scratch.words.failed ? why_set(why, RC_LATER, 503, "Out of memory.")
+				  : row_to_set(&row, out, why);
 	buf_free(&scratch.words);
 	if (rc == RC_OK)
 		out->set.max_delivery_ms =

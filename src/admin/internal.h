@@ -13,6 +13,9 @@ struct admin {
 	struct suppressions *addresses; /* that are being put on lists, or taken off */
 };
 
+/* load.c: credentials of the store once more, whose passwords depend on the region. Blocks. */
+void admin_load_credentials(struct admin *admin);
+
 /* get.c */
 struct presence {
 	bool there, in_file;

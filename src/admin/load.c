@@ -7,6 +7,10 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+enum {
+	LOGGED_MAX = 20 /* of a kind, one by one */
+};
+
 static enum rc
 load_account(void *arg, const struct store_row *row, struct why *why)
 {
@@ -127,43 +131,57 @@ load_row(void *arg, const struct store_row *row, struct why *why)
 
 	if (rc == RC_LATER)
 		return rc;
-	if (rc != RC_OK) {
+	if (rc != RC_OK && loading->bad++ < LOGGED_MAX)
 		log_line(LOG_LEVEL_ERROR, "admin", "%s %s: left out: %s", loading->what,
 		    row->values[0].text, why->text);
-		loading->bad++;
-	}
 	return RC_OK;
+}
+
+static const struct {
+	enum store_kind kind;
+	store_each *each;
+	const char *what;
+} kinds[] = {
+	{ STORE_ACCOUNT, load_account, "account" },
+	{ STORE_CREDENTIAL, load_credential, "credential" },
+	{ STORE_CONFIG_SET, load_set, "configuration set" },
+	{ STORE_EVENT_DESTINATION, load_destination, "event destination of" },
+	{ STORE_IDENTITY, load_identity, "identity of" },
+	{ STORE_SUPPRESSION, load_suppression, "suppression of" },
+};
+
+static void
+load_kind(struct admin *admin, size_t i)
+{
+	struct loading loading = { admin, kinds[i].each, kinds[i].what, 0 };
+	struct why why = WHY_EMPTY;
+	enum rc rc = store_load(admin->options.store, kinds[i].kind, load_row, &loading, &why);
+
+	if (rc != RC_OK)
+		log_line(LOG_LEVEL_ERROR, "admin", "%s", why.text);
+	if (loading.bad > LOGGED_MAX)
+		log_line(LOG_LEVEL_ERROR, "admin", "%s: %llu left out in all", loading.what,
+		    (unsigned long long)loading.bad);
+	if (kinds[i].kind == STORE_CREDENTIAL && (rc != RC_OK || loading.bad > 0))
+		credentials_note_missing(admin->options.credentials);
+}
+
+void
+admin_load_credentials(struct admin *admin)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (kinds[i].kind == STORE_CREDENTIAL)
+			load_kind(admin, i);
 }
 
 void
 admin_load(struct admin *admin)
 {
-	static const struct {
-		enum store_kind kind;
-		store_each *each;
-		const char *what;
-	} kinds[] = {
-		{ STORE_ACCOUNT, load_account, "account" },
-		{ STORE_CREDENTIAL, load_credential, "credential" },
-		{ STORE_CONFIG_SET, load_set, "configuration set" },
-		{ STORE_EVENT_DESTINATION, load_destination, "event destination of" },
-		{ STORE_IDENTITY, load_identity, "identity of" },
-		{ STORE_SUPPRESSION, load_suppression, "suppression of" },
-	};
 	int64_t begin_us = clock_mono_us();
 	struct store_stats stats;
 
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		struct loading loading = { admin, kinds[i].each, kinds[i].what, 0 };
-		struct why why = WHY_EMPTY;
-		enum rc rc =
-		    store_load(admin->options.store, kinds[i].kind, load_row, &loading, &why);
-
-		if (rc != RC_OK)
-			log_line(LOG_LEVEL_ERROR, "admin", "%s", why.text);
-		if (kinds[i].kind == STORE_CREDENTIAL && (rc != RC_OK || loading.bad > 0))
-			credentials_note_missing(admin->options.credentials);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		load_kind(admin, i);
 	store_stats(admin->options.store, &stats);
 	if (stats.failures > 0) /* rows whose secrets cannot be read, for one */
 		credentials_note_missing(admin->options.credentials);

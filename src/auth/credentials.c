@@ -222,6 +222,19 @@ credentials_set_profile(struct credentials *c, const char *account, enum config_
 }
 
 void
+credentials_set_profiles(struct credentials *c,
+    enum config_profile (*profile_of)(const void *arg, const char *account), const void *arg)
+{
+	(void)pthread_rwlock_wrlock(&c->lock);
+	MAP_FOREACH (slot, &c->by_id) {
+		struct credential *credential = slot->value;
+
+		credential->profile = profile_of(arg, credential->account);
+	}
+	(void)pthread_rwlock_unlock(&c->lock);
+}
+
+void
 credentials_note_missing(struct credentials *c)
 {
 	c->incomplete = true;

@@ -33,6 +33,9 @@ void credentials_remove_account(struct credentials *credentials, const char *acc
 /* The account has another profile now. Sessions keep the one they logged in with. */
 void credentials_set_profile(
     struct credentials *credentials, const char *account, enum config_profile profile);
+/* Any of them may have. */
+void credentials_set_profiles(struct credentials *credentials,
+    enum config_profile (*profile_of)(const void *arg, const char *account), const void *arg);
 
 /* What is in the store is not all here: from now on an id that is not known is no wrong one. */
 void credentials_note_missing(struct credentials *credentials);

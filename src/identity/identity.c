@@ -267,6 +267,17 @@ identities_remove(struct identities *ids, const char *account, const char *name)
 	free(entry);
 }
 
+void
+identities_remove_account(struct identities *ids, const char *account)
+{
+	struct owned_thing *thing;
+
+	while ((thing = owned_next(&ids->stored.entries, account, NULL)) != NULL) {
+		owned_del(&ids->stored.entries, thing);
+		free(entry_of(thing));
+	}
+}
+
 /* That of the configuration, verified or not, hides the stored one. */
 static const struct identity *
 get(const struct identities *ids, struct span key)

@@ -42,6 +42,7 @@ void identities_use(struct identities *identities, struct identity_table *table)
 MUST_CHECK enum rc identities_put(
     struct identities *identities, const struct config_identity *identity, struct why *why);
 void identities_remove(struct identities *identities, const char *account, const char *name);
+void identities_remove_account(struct identities *identities, const char *account);
 
 /* What is handed out stays until the loop goes on, or until it is put or removed. Cost: the number of labels, not of
  * identities. */

@@ -91,10 +91,21 @@ store_delete(struct store_change *change, const struct store_row *keys)
 }
 
 void
-store_delete_all(struct store_change *change, enum store_kind kind, const char *first_key)
+store_delete_all(struct store_change *change, enum store_kind kind, const char *account)
 {
 	struct store_row row = { .kind = kind };
+	size_t owner = store_tables[kind].owner;
 
-	row.values[0].text = first_key;
-	add(change, OP_DELETE_ALL, &row, 1);
+	row.values[owner].text = account;
+	add(change, OP_DELETE_ALL, &row, owner + 1);
+}
+
+void
+store_delete_destinations(struct store_change *change, const char *account, const char *set)
+{
+	struct store_row row = { .kind = STORE_EVENT_DESTINATION };
+
+	row.values[EVENT_DESTINATION_ACCOUNT].text = account;
+	row.values[EVENT_DESTINATION_SET].text = set;
+	add(change, OP_DELETE_PART, &row, EVENT_DESTINATION_SET + 1);
 }

@@ -7,14 +7,15 @@
 enum store_op_kind {
 	OP_PUT,
 	OP_DELETE,
-	OP_DELETE_ALL
+	OP_DELETE_ALL, /* of an account */
+	OP_DELETE_PART /* of a set of an account */
 };
 
 struct store_op {
 	struct store_op *next;
 	enum store_op_kind kind;
 	struct store_row
-	    row; /* its texts lie behind the op; of OP_DELETE_ALL only the first key is set */
+	    row; /* its texts lie behind the op; only what the kind of op asks for is set */
 	size_t text_len;
 	char text[];
 };

@@ -67,18 +67,18 @@ static const struct store_column suppression[] = {
 	[SUPPRESSION_FEEDBACK_ID] = { "feedback_id", STORE_TEXT, false },
 };
 
-#define TABLE(columns, keys) \
+#define TABLE(columns, keys, owner) \
 	{ \
-#columns, columns, ARRAY_LEN(columns), keys \
+#columns, columns, ARRAY_LEN(columns), keys, owner \
 	}
 
 const struct store_table store_tables[STORE_KINDS] = {
-	[STORE_ACCOUNT] = TABLE(account, 1),
-	[STORE_CREDENTIAL] = TABLE(credential, 1),
-	[STORE_IDENTITY] = TABLE(identity, 2),
-	[STORE_CONFIG_SET] = TABLE(config_set, 2),
-	[STORE_EVENT_DESTINATION] = TABLE(event_destination, 3),
-	[STORE_SUPPRESSION] = TABLE(suppression, 2),
+	[STORE_ACCOUNT] = TABLE(account, 1, ACCOUNT_NAME),
+	[STORE_CREDENTIAL] = TABLE(credential, 1, CREDENTIAL_ACCOUNT),
+	[STORE_IDENTITY] = TABLE(identity, 2, IDENTITY_ACCOUNT),
+	[STORE_CONFIG_SET] = TABLE(config_set, 2, CONFIG_SET_ACCOUNT),
+	[STORE_EVENT_DESTINATION] = TABLE(event_destination, 3, EVENT_DESTINATION_ACCOUNT),
+	[STORE_SUPPRESSION] = TABLE(suppression, 2, SUPPRESSION_ACCOUNT),
 };
 
 #define COUNT_IS(columns, count) \

@@ -35,7 +35,7 @@ enum store_account_column {
 	ACCOUNT_SEND_RATE,
 	ACCOUNT_SEND_BURST,
 	ACCOUNT_QUOTA_24H,
-	ACCOUNT_SUPPRESSION, /* reasons: "BOUNCE COMPLAINT", "" none */
+	ACCOUNT_SUPPRESSION, /* "none", "bounce", "complaint" or "both" */
 	ACCOUNT_CREATED_MS,
 	ACCOUNT_WEIGHT,
 	ACCOUNT_COLUMNS
@@ -68,8 +68,8 @@ enum store_config_set_column {
 	CONFIG_SET_TLS,
 	CONFIG_SET_POOL,
 	CONFIG_SET_MAX_DELIVERY_S,
-	CONFIG_SET_SUPPRESSION, /* "inherit", "none", or reasons */
-	CONFIG_SET_TAGS,	/* "name=value, ..." */
+	CONFIG_SET_SUPPRESSION, /* "inherit", or as that of an account */
+	CONFIG_SET_TAGS,	/* "name=value", with a blank between */
 	CONFIG_SET_CREATED_MS,
 	CONFIG_SET_CLASS,
 	CONFIG_SET_COLUMNS
@@ -108,6 +108,7 @@ struct store_table {
 	const char *name;
 	const struct store_column *columns;
 	size_t count, keys;
+	size_t owner; /* the column with the account that the row belongs to */
 };
 
 extern const struct store_table store_tables[STORE_KINDS];

@@ -11,7 +11,7 @@
 struct engine;
 struct engine_backup;
 
-/* RC_OK also when it is broken. `master_keys` as in struct store_options. */
+/* The directory is there. RC_OK also when it is broken. `master_keys` as in struct store_options. */
 MUST_CHECK enum rc engine_open(
     const char *directory, const char *master_keys, struct engine **out, struct why *why);
 void engine_close(struct engine *engine);

@@ -26,14 +26,13 @@
 
 enum {
 	VALUE_MAX = 16 * 1024 * 1024, /* bytes of a row; more is RC_BAD */
-	WAL_PAGES = 1000	      /* written back from then on: 4 MB */
+	WAL_PAGES = 1000,	      /* written back from then on: 4 MB */
+	WAL_LONG = 16 * WAL_PAGES     /* it should have begun anew long ago */
 };
 
 #define FILE_NAME "postrider.db"
 #define KEYS_NAME "master.key"
-#define REMEDY \
-	"nothing is written to it: restore a backup, or save what can be read with" \
-	" \"sqlite3 " FILE_NAME " .recover | sqlite3 NEW\""
+#define REMEDY	  "nothing is written to it: " STORE_REMEDY
 
 /* ------------------------------------------------------------------ errors -------------------- */
 
@@ -169,9 +168,11 @@ connect(struct engine *engine, const char *path, struct why *why)
 	(void)sqlite3_db_config(engine->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	(void)sqlite3_db_config(engine->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	(void)sqlite3_db_config(engine->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	/* What undoes a part of a transaction is kept in memory: files elsewhere may be forbidden, or be read by others. */
 	return engine_exec(engine,
-	    "PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON; PRAGMA mmap_size = 0", "open",
-	    why);
+	    "PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON; PRAGMA mmap_size = 0;"
+	    "PRAGMA temp_store = MEMORY",
+	    "open", why);
 }
 
 static void
@@ -252,6 +253,10 @@ create(struct engine *engine, const char *directory, struct why *why)
 		rc = why_errno(why, errno, "%s: rename", path);
 	if (rc == RC_OK)
 		rc = fsutil_sync_dir(directory, why);
+	if (rc == RC_OK && engine->keys_default && access(engine->keys_path, F_OK) == 0)
+		log_line(LOG_LEVEL_WARNING, "store",
+		    "%s: was not there, but its %s is: made anew, with nothing in it", engine->path,
+		    KEYS_NAME);
 	return rc;
 }
 
@@ -304,6 +309,30 @@ check_version(struct engine *engine, struct why *why)
 	return RC_OK;
 }
 
+/* The changes are durable in the WAL, whatever happens here. Where they cannot be written back to the database, or the WAL
+ * cannot begin anew, it grows until the disk is full: that is told before. */
+static int
+write_back(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	struct engine *engine = arg;
+	struct why why = WHY_EMPTY;
+	int in_wal = 0, written = 0, code;
+
+	if (pages < WAL_PAGES)
+		return SQLITE_OK;
+	code = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, &in_wal, &written);
+	if (code != SQLITE_OK && code != SQLITE_BUSY)
+		(void)engine_fail(engine, code, "write", &why);
+	else if (pages >= WAL_LONG && written < in_wal) /* not one large change */
+		(void)why_set(&why, RC_LATER, 0,
+		    "the store: %s: another process reads it and does not end", engine->path);
+	if (why.text[0] != '\0' && !engine->wal_grows)
+		log_line(LOG_LEVEL_ERROR, "store",
+		    "changes cannot be written back, and %s-wal grows: %s", engine->path, why.text);
+	engine->wal_grows = why.text[0] != '\0';
+	return SQLITE_OK;
+}
+
 static enum rc
 set_up(struct engine *engine, struct why *why)
 {
@@ -327,11 +356,10 @@ set_up(struct engine *engine, struct why *why)
 		    engine->path);
 	/* The WAL begins anew when all of it is in the file, and gives back what a large change took. */
 	(void)snprintf(pragmas, sizeof pragmas,
-	    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit "
-	    "= %d",
-	    WAL_PAGES, 2 * WAL_PAGES * 4096);
+	    "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = %d", 2 * WAL_PAGES * 4096);
 	if (rc == RC_OK)
 		rc = engine_exec(engine, pragmas, "open", why);
+	(void)sqlite3_wal_hook(engine->db, write_back, engine);
 	if (rc == RC_OK)
 		rc = migrate(engine, why);
 	return rc;
@@ -428,13 +456,9 @@ engine_open(const char *directory, const char *master_keys, struct engine **out,
 {
 	struct engine *engine = NULL;
 	struct why down = WHY_EMPTY;
-	char *real = NULL;
-	enum rc rc = fsutil_make_dir(directory, 0700, why);
+	char *real = realpath(directory, NULL);
 
 	*out = NULL;
-	if (rc != RC_OK)
-		return rc;
-	real = realpath(directory, NULL);
 	if (real == NULL)
 		return why_errno(why, errno, "%s", directory);
 	if (strlen(real) + sizeof FILE_NAME + 32 > PATH_MAX) {

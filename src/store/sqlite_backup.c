@@ -2,7 +2,7 @@
  *
  * SQLite copies what this connection changes meanwhile into pages that were copied already, so the copy is the database
  * as it is at the last step. Until then it is NAME.part: what a crash leaves of that the next backup of this name takes
- * away. Always true: a file with the name asked for is complete and synced. */
+ * away. Always true: a file with the name asked for is complete, sound and synced. */
 #include "config.h"
 
 #include "store/sqlite_private.h"
@@ -39,6 +39,20 @@ fail(const struct engine_backup *backup, int code, struct why *why)
 	return why_set(why, RC_LATER, 0, "backup %s: %s", backup->path, sqlite3_errstr(code));
 }
 
+/* Of one that broke off. */
+static void
+remove_leftovers(const struct engine_backup *backup)
+{
+	static const char *const endings[] = { "", "-wal", "-shm" };
+
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+		char path[PATH_MAX + 8];
+
+		(void)snprintf(path, sizeof path, "%s%s", backup->temp, endings[i]);
+		(void)unlink(path);
+	}
+}
+
 static enum rc
 open_copy(struct engine_backup *backup, struct why *why)
 {
@@ -46,7 +60,7 @@ open_copy(struct engine_backup *backup, struct why *why)
 
 	if (access(backup->path, F_OK) == 0)
 		return why_set(why, RC_BAD, 0, "backup %s: there is such a file", backup->path);
-	(void)unlink(backup->temp); /* of one that broke off */
+	remove_leftovers(backup);
 	backup->fd = open(backup->temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (backup->fd < 0)
 		return why_errno(why, errno, "backup %s", backup->temp);
@@ -109,11 +123,40 @@ publish(struct engine_backup *backup, struct why *why)
 	return fsutil_sync_dir(dirname(directory), why);
 }
 
+/* Pages are copied as they are, whatever is in them. Nobody shall take it for a backup, and throw away an older one, when it
+ * is as damaged as the database. */
+static enum rc
+check_copy(struct engine_backup *backup, struct why *why)
+{
+	sqlite3_stmt *check = NULL;
+	int code = sqlite3_prepare_v2(backup->to, "PRAGMA quick_check(1)", -1, &check, NULL);
+	const char *found = "";
+	enum rc rc = RC_OK;
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(check);
+	if (code == SQLITE_ROW) {
+		found = (const char *)sqlite3_column_text(check, 0);
+		code = SQLITE_OK;
+	}
+	if (code != SQLITE_OK)
+		rc = fail(backup, code, why);
+	else if (found == NULL || strcmp(found, "ok") != 0)
+		rc = why_set(why, RC_LATER, 0, "backup %s: the store is damaged: %s", backup->path,
+		    found != NULL ? found : "out of memory");
+	(void)sqlite3_finalize(check);
+	return rc;
+}
+
 enum rc
 engine_backup_step(struct engine_backup *backup, struct why *why)
 {
-	int code = sqlite3_backup_step(backup->copy, STEP_PAGES);
+	enum rc rc;
+	int code;
 
+	if (backup->engine->is_broken)
+		return why_set(why, RC_LATER, 0, "%s", backup->engine->broken.text);
+	code = sqlite3_backup_step(backup->copy, STEP_PAGES);
 	/* Begins writing without waiting, so that the sync at the end finds little. */
 	(void)sync_file_range(backup->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	if (code == SQLITE_OK)
@@ -122,8 +165,10 @@ engine_backup_step(struct engine_backup *backup, struct why *why)
 		return fail(backup, code, why);
 	code = sqlite3_backup_finish(backup->copy);
 	backup->copy = NULL;
-	if (code == SQLITE_OK)
-		code = sqlite3_close(backup->to);
+	rc = code == SQLITE_OK ? check_copy(backup, why) : fail(backup, code, why);
+	if (rc != RC_OK)
+		return rc;
+	code = sqlite3_close(backup->to);
 	backup->to = NULL;
 	if (code != SQLITE_OK)
 		return fail(backup, code, why);

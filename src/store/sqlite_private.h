@@ -8,6 +8,8 @@
 #include "store/engine.h"
 #include "store/keyring.h"
 
+#define STORE_REMEDY "restore a backup, or save what can be read, as postrider(1) says"
+
 enum {
 	BUSY_MS = 5000 /* how long a transaction waits for another process */
 };
@@ -16,6 +18,7 @@ enum statement {
 	ST_PUT,
 	ST_DELETE,
 	ST_DELETE_ALL,
+	ST_DELETE_PART, /* of tables with three keys */
 	ST_SELECT,
 	STATEMENTS
 };
@@ -29,6 +32,7 @@ struct engine {
 	sqlite3_stmt *savepoint, *release, *undo, *count;
 	struct store_keys *keys;
 	int version;
+	bool wal_grows; /* and that was told */
 	bool is_broken;
 	struct why broken;
 };

@@ -15,7 +15,8 @@
 #include "util/log.h"
 
 enum {
-	SKIPPED_LOGGED = 20 /* of a table, one by one */
+	SKIPPED_LOGGED = 20, /* of a table, one by one */
+	PART_KEYS = 2	     /* that say to which set a row belongs */
 };
 
 /* ------------------------------------------------------------------ statements ---------------- */
@@ -28,9 +29,10 @@ add_names(struct buf *sql, const struct store_table *table, size_t count)
 }
 
 static void
-add_keys_equal(struct buf *sql, const struct store_table *table, size_t first_parameter)
+add_keys_equal(
+    struct buf *sql, const struct store_table *table, size_t count, size_t first_parameter)
 {
-	for (size_t i = 0; i < table->keys; i++)
+	for (size_t i = 0; i < count; i++)
 		buf_addf(sql, "%s\"%s\" = ?%zu", i > 0 ? " AND " : " WHERE ",
 		    table->columns[i].name, first_parameter + i);
 }
@@ -70,11 +72,15 @@ write_statement(struct buf *sql, const struct store_table *table, enum statement
 		break;
 	case ST_DELETE:
 		buf_addf(sql, "DELETE FROM \"%s\"", table->name);
-		add_keys_equal(sql, table, 1);
+		add_keys_equal(sql, table, table->keys, 1);
 		break;
 	case ST_DELETE_ALL:
-		buf_addf(sql, "DELETE FROM \"%s\" WHERE \"%s\" = ?1", table->name,
-		    table->columns[0].name);
+		buf_addf(sql, "DELETE FROM \"%s\" WHERE \"%s\" = ?%zu", table->name,
+		    table->columns[table->owner].name, table->owner + 1);
+		break;
+	case ST_DELETE_PART:
+		buf_addf(sql, "DELETE FROM \"%s\"", table->name);
+		add_keys_equal(sql, table, PART_KEYS, 1);
 		break;
 	default:
 		write_select(sql, table);
@@ -111,11 +117,13 @@ rows_prepare(struct engine *engine, struct why *why)
 	if (rc == RC_OK)
 		rc = prepare(engine, "SELECT rows FROM tally WHERE name = ?1", &engine->count, why);
 	for (size_t i = 0; rc == RC_OK && i < STORE_KINDS * STATEMENTS; i++) {
+		const struct store_table *table = &store_tables[i / STATEMENTS];
 		const char *text;
 
+		if (i % STATEMENTS == ST_DELETE_PART && table->keys <= PART_KEYS)
+			continue;
 		buf_clear(&sql);
-		write_statement(
-		    &sql, &store_tables[i / STATEMENTS], (enum statement)(i % STATEMENTS));
+		write_statement(&sql, table, (enum statement)(i % STATEMENTS));
 		text = buf_cstr(&sql);
 		if (text == NULL)
 			rc = why_set(why, RC_LATER, 0, "the store: out of memory");
@@ -274,18 +282,25 @@ bind_value(struct engine *engine, sqlite3_stmt *statement, const struct store_ro
 static enum rc
 apply_op(struct engine *engine, const struct store_op *op, struct why *why)
 {
-	static const enum statement which[] = {
-		[OP_PUT] = ST_PUT, [OP_DELETE] = ST_DELETE, [OP_DELETE_ALL] = ST_DELETE_ALL
-	};
 	const struct store_table *table = &store_tables[op->row.kind];
-	sqlite3_stmt *statement = engine->rows[op->row.kind][which[op->kind]];
-	size_t count = op->kind == OP_PUT ? table->count : op->kind == OP_DELETE ? table->keys : 1;
+	/* Each kind of op has a statement, whose parameters are these columns. */
+	const struct {
+		enum statement which;
+		size_t from, to;
+	} kinds[] = {
+		[OP_PUT] = { ST_PUT, 0, table->count },
+		[OP_DELETE] = { ST_DELETE, 0, table->keys },
+		[OP_DELETE_ALL] = { ST_DELETE_ALL, table->owner, table->owner + 1 },
+		[OP_DELETE_PART] = { ST_DELETE_PART, 0, PART_KEYS },
+	};
+	sqlite3_stmt *statement = engine->rows[op->row.kind][kinds[op->kind].which];
 	enum rc rc = RC_OK;
 
-	for (size_t i = 0; rc == RC_OK && i < count; i++)
+	for (size_t i = kinds[op->kind].from; rc == RC_OK && i < kinds[op->kind].to; i++)
 		rc = bind_value(engine, statement, &op->row, i, why);
 	if (rc == RC_OK && op->kind == OP_PUT)
-		rc = sqlite3_bind_int64(statement, (int)count + 1, checksum(&op->row)) == SQLITE_OK
+		rc = sqlite3_bind_int64(statement, (int)table->count + 1, checksum(&op->row)) ==
+			     SQLITE_OK
 			 ? RC_OK
 			 : why_set(why, RC_LATER, 0, "the store: out of memory");
 	if (rc == RC_OK)
@@ -519,11 +534,8 @@ check_end(struct walk *walk, struct why *why)
 	if (rc != RC_OK)
 		return rc;
 	return engine_break(walk->engine, why,
-	    "%s: table %s is damaged: %llu rows are unreadable, %llu of %llu are there; restore a "
-	    "backup, or"
-	    " save what can be read with \"sqlite3 postrider.db .recover | sqlite3 NEW\" and "
-	    "DELETE FROM"
-	    " tally there",
+	    "%s: table %s is damaged: %llu rows are unreadable, %llu of %llu are "
+	    "there; " STORE_REMEDY,
 	    walk->engine->path, walk->table->name, (unsigned long long)walk->damaged,
 	    (unsigned long long)walk->rows, (unsigned long long)want);
 }
@@ -671,7 +683,7 @@ rekey_column(struct engine *engine, enum store_kind kind, size_t column, struct 
 	walk.row.kind = kind;
 	buf_addf(&sql, "UPDATE \"%s\" SET \"%s\" = ?1", walk.table->name,
 	    walk.table->columns[column].name);
-	add_keys_equal(&sql, walk.table, 2);
+	add_keys_equal(&sql, walk.table, walk.table->keys, 2);
 	text = buf_cstr(&sql);
 	rc = text != NULL ? prepare(engine, text, &update, why)
 			  : why_set(why, RC_LATER, 0, "the store: out of memory");

@@ -10,13 +10,19 @@
 #include "store/store.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "store/engine.h"
+#include "util/fsutil.h"
 #include "util/log.h"
 
 enum {
@@ -24,6 +30,7 @@ enum {
 };
 
 struct store {
+	int lock_fd;
 	struct loop *core;
 	bool threaded, closing;
 	bool scheduled; /* not threaded: the kick is posted */
@@ -449,10 +456,34 @@ start_thread(struct store *store, struct why *why)
 	return err == 0 ? RC_OK : why_errno(why, err, "the store's thread");
 }
 
+/* What is in memory is what the file has, so nobody else may change it. The kernel lets go of the lock, however the
+ * process ends. */
+static enum rc
+take_lock(struct store *store, const char *directory, struct why *why)
+{
+	char path[PATH_MAX];
+	enum rc rc = fsutil_make_dir(directory, 0700, why);
+
+	if (rc != RC_OK)
+		return rc;
+	if (snprintf(path, sizeof path, "%s/lock", directory) >= (int)sizeof path)
+		return why_set(why, RC_BAD, 0, "%s: path too long", directory);
+	store->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (store->lock_fd < 0)
+		return why_errno(why, errno, "%s", path);
+	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return why_set(why, RC_DENY, 0,
+		    "%s is in use by another process: two daemons cannot share a state directory",
+		    directory);
+	return RC_OK;
+}
+
 static void
 store_free(struct store *store)
 {
 	engine_close(store->engine);
+	if (store->lock_fd >= 0)
+		(void)close(store->lock_fd);
 	(void)pthread_cond_destroy(&store->there);
 	(void)pthread_mutex_destroy(&store->lock);
 	(void)pthread_mutex_destroy(&store->engine_lock);
@@ -468,6 +499,7 @@ store_open(const struct store_options *options, struct store **out, struct why *
 	*out = NULL;
 	if (store == NULL)
 		return why_set(why, RC_LATER, 0, "the store: out of memory");
+	store->lock_fd = -1;
 	store->core = options->core;
 	store->threaded = options->threaded;
 	store->last = &store->first;
@@ -475,7 +507,9 @@ store_open(const struct store_options *options, struct store **out, struct why *
 	(void)pthread_mutex_init(&store->engine_lock, NULL);
 	(void)pthread_mutex_init(&store->lock, NULL);
 	(void)pthread_cond_init(&store->there, NULL);
-	rc = engine_open(options->directory, options->master_keys, &store->engine, why);
+	rc = take_lock(store, options->directory, why);
+	if (rc == RC_OK)
+		rc = engine_open(options->directory, options->master_keys, &store->engine, why);
 	if (rc == RC_OK && store->threaded)
 		rc = start_thread(store, why);
 	if (rc != RC_OK) {

@@ -40,8 +40,8 @@ struct store_options {
 	bool threaded; /* false: changes are made in the loop's next round (tests) */
 };
 
-/* Opens, checks and migrates. Blocks: at start. RC_OK also when the store is down (see store_down). Anything else: the
- * options cannot work at all (the directory, memory). */
+/* Opens, checks and migrates. Blocks: at start. RC_OK also when the store is down (see store_down). RC_DENY: another
+ * process has the directory. Anything else: the options cannot work at all (the directory, memory). */
 MUST_CHECK enum rc store_open(
     const struct store_options *options, struct store **out, struct why *why);
 
@@ -51,7 +51,7 @@ void store_close(struct store *store);
 /* NULL, or why the store cannot be used now; borrowed until the loop goes on. */
 const char *store_down(const struct store *store);
 
-/* Every row of a kind, in the order of its keys. Blocks: at start, before the first commit. RC_OK, or RC_LATER when the
+/* Every row of a kind, in the order of its keys. Blocks. Has the changes that are durable, whether that was told or not. RC_OK, or RC_LATER when the
  * store is down or goes down on the way: what could be read has been given. A row whose secret cannot be read is left
  * out, logged and counted as a failure, and does not bring the store down. What `each` returns ends the walk when it is
  * not RC_OK, and is returned. */
@@ -69,8 +69,10 @@ void store_change_free(struct store_change *change);
 void store_put(struct store_change *change, const struct store_row *row);
 /* The row with these keys is gone, if there is one; only key columns are read. */
 void store_delete(struct store_change *change, const struct store_row *keys);
-/* The same for all rows whose first key has this text: everything an account owns. */
-void store_delete_all(struct store_change *change, enum store_kind kind, const char *first_key);
+/* The same for all rows that belong to an account, and for all destinations of a set: also those that store_load has left
+ * out. */
+void store_delete_all(struct store_change *change, enum store_kind kind, const char *account);
+void store_delete_destinations(struct store_change *change, const char *account, const char *set);
 
 /* Takes the change. `done` comes once, on the core loop, never from inside the call: RC_OK when it is durable, RC_LATER
  * with why when it was not made. Changes are made in the order given; those that wait at the same time share a

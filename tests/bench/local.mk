@@ -13,12 +13,15 @@ EXTRA_DIST += tests/bench/bench.h
 check_PROGRAMS += tests/bench/spool_fill
 tests_bench_spool_fill_LDADD = src/spool/libpr_spool.a src/net/libpr_net.a $(L_CONFIG) \
 	$(LIBEVENT_LIBS)
+# A store of any size, and how smtp_load logs in to it.
+check_PROGRAMS += tests/bench/store_fill
+tests_bench_store_fill_LDADD = src/auth/libpr_auth.a $(L_STORE)
 
 # Compares postrider with Postfix; tests/bench/README.md says how. Arguments: make bench BENCH_ARGS='--quick --only S1,S2'
 EXTRA_DIST += tests/bench/README.md tests/bench/run.py tests/bench/measure.py tests/bench/scenarios.py \
 	tests/bench/servers.py
 CLEANFILES += bench.json
 BENCH_ARGS =
-bench: src/main/postriderd tests/bench/smtp_load tests/bench/smtp_sink
+bench: src/main/postriderd tests/bench/smtp_load tests/bench/smtp_sink tests/bench/store_fill
 	POSTRIDER_BUILD='$(abs_top_builddir)' $(srcdir)/tests/bench/run.py $(BENCH_ARGS)
 .PHONY: bench

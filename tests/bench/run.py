@@ -87,15 +87,19 @@ def run_one(args, work, keys, name, server):
     return figures, run.configuration
 
 
+def able(scenario, names):
+    return [n for n in names if scenario not in scenarios.OURS or issubclass(servers.ALL[n], servers.Postrider)]
+
+
 def run_all(args, work, names):
     """{scenario: {server: {"rounds": [figures], "configuration": text}}}; servers take turns within a round."""
     keys = servers.Keys(work)
-    results = {s: {n: {"rounds": [], "configuration": ""} for n in names} for s in args.only}
+    results = {s: {n: {"rounds": [], "configuration": ""} for n in able(s, names)} for s in args.only}
     for number in range(args.rounds):
         for scenario in args.only:
             if number > 0 and scenario in scenarios.ONCE:
                 continue
-            for server in names if number % 2 == 0 else names[::-1]:
+            for server in able(scenario, names if number % 2 == 0 else names[::-1]):
                 figures, configuration = run_one(args, work, keys, scenario, server)
                 results[scenario][server]["rounds"].append(figures)
                 results[scenario][server]["configuration"] = configuration
@@ -194,6 +198,10 @@ SLOW = ["healthy/s without", "healthy/s with slow", "loss", "dot-arrival ms with
         "acked / lost / dup"]  # fmt: skip
 BACKLOG = ["queued", "taken/s empty", "taken/s full", "CPU ms empty", "CPU ms full", "MiB empty", "MiB full", "drained/s",
            "CPU ms", "acked / lost / dup"]  # fmt: skip
+STORE = ["ready s empty", "ready s full", "MiB empty", "MiB full", "MiB after the load", "messages/s empty", "messages/s full",
+         "CPU ms empty", "CPU ms full", "acked / lost / dup"]  # fmt: skip
+CROWD = ["idle", "dripping", "login ms alone p50 / p99", "login ms beside p50 / p99", "dot-250 ms alone p50 / p99",
+         "dot-250 ms beside p50 / p99", "RSS KiB an idle one", "cores busy", "acked / lost / dup"]  # fmt: skip
 IDLE = ["connections", "KiB a connection", "MiB before", "MiB after", "CPU ms a connection"]
 
 
@@ -224,12 +232,26 @@ def idle_cells(m, _rounds, _head=IDLE):
             number(m["cpu_ms_per_connection"])]  # fmt: skip
 
 
+def store_cells(m, _rounds, _head=STORE):
+    return [number(m["ready_s_empty"]), number(m["ready_s"]), number(m["mib_empty"]), number(m["mib"]), number(m["used_mib"]),
+            number(m["delivered_per_s_empty"]), number(m["delivered_per_s"]), f"{m['cpu_ms_per_message_empty']:.3f}",
+            f"{m['cpu_ms_per_message']:.3f}", kept(m)]  # fmt: skip
+
+
+def crowd_cells(m, _rounds, _head=CROWD):
+    return [m["idle"], m["dripping"], pair(m["connect_to_login_ms_alone"]), pair(m["connect_to_login_ms"]),
+            pair(m["dot_to_250_ms_alone"]), pair(m["dot_to_250_ms"]), number(m["rss_kib_per_connection"]),
+            number(m["cores_busy"]), kept(m)]  # fmt: skip
+
+
 TABLES = (
     ({"S1", "S2", "S3", "S3b", "S4"}, THROUGHPUT, throughput_cells),
     ({"S5"}, LATENCY, latency_cells),
     ({"S6"}, SLOW, slow_cells),
     ({"S7"}, BACKLOG, backlog_cells),
     ({"S8"}, IDLE, idle_cells),
+    ({"S9", "S9b"}, STORE, store_cells),
+    ({"S10"}, CROWD, crowd_cells),
 )
 
 

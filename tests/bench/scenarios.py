@@ -11,6 +11,7 @@ import time
 from measure import Group, Peak, sync_times
 from servers import CONCURRENCY, IDLE_CONNECTIONS, Setup
 from lib.daemon import BUILD
+from lib.slowloris import Slowloris
 
 SESSIONS = 100
 KIB = 1024
@@ -19,6 +20,13 @@ SLOW_MS = 500
 STUCK_MS = 3000000
 STALL_S = 30
 LATENCY_RATE = 20
+MESSAGES_A_LOGIN = 10
+MANY_ACCOUNTS, IDENTITIES_EACH = 10000, 100
+MANY_IDENTITIES = 10000
+SLOW_CLIENTS = 500
+SLOW_PERIOD_S = 3.0
+SLOW_LIMIT_S = 60  # to be in place
+IDLE_ADDRESS, SLOW_ADDRESSES = "127.0.0.11", tuple(f"127.0.0.{i}" for i in range(21, 31))
 SEQ_MAX = 3000000
 WARM_UP_S = 1
 TLS_GENERATORS = 2  # a client's side of a handshake costs as much as the server's: one thread is not enough
@@ -74,8 +82,8 @@ class Tools:
     def load(self, server, *options, sessions=SESSIONS, size=4 * KIB, messages=1000000):
         """Start smtp_load against a server (or a sink: what has a port)."""
         tls = server.setup.tls if hasattr(server, "setup") else False
-        user = getattr(server, "user", "")
-        login = ["--user", user, "--password", server.password] if user else []
+        user, logins = getattr(server, "user", ""), getattr(server, "logins", "")
+        login = ["--logins", logins] if logins else ["--user", user, "--password", server.password] if user else []
         self.loads.append(
             self.start("smtp_load", "--port", server.port, "--tls", "starttls" if tls else "none", *login, "--sessions",
                        sessions, "--size", size, "--messages", messages, *options)
@@ -350,6 +358,118 @@ def s8(run):
     }
 
 
+def with_store(run, fill):
+    """A start with so much in the store, and a load whose accounts and identities are taken at random."""
+    setup = Setup(auth=True, fill=fill)
+    with Tools(run.ports) as tools:
+        sink = tools.sink()
+        with run.server(setup, sink.port) as server:
+            figures = {"ready_s": server.ready_s, "mib": server.group.pss_kib() / KIB,
+                       "rss_mib": server.daemon.rss_kib() / KIB}  # fmt: skip
+            options = ("--per-connection", MESSAGES_A_LOGIN)
+            warm_up(tools, server, [sink], *options)
+            cpu = server.group.cpu_s()
+            load = finish(tools.load(server, "--seconds", run.seconds, *options))
+            wait_for([sink], load["acked"])
+            if load["refused"] > 0:
+                raise RuntimeError(f"{load['refused']} messages refused:\n{server.daemon.log()[-1000:]}")
+            cpu = server.group.cpu_s() - cpu
+            figures["used_mib"] = server.group.pss_kib() / KIB
+        got = sink.result()
+    return {
+        "delivered_per_s": got["unique"] / got["seconds"] if got["seconds"] else 0,
+        "cpu_ms_per_message": cpu * 1000 / max(got["unique"], 1),
+        "dot_to_250_ms": ms(load["latency_us"]),
+        **figures,
+        **counts(load, [got]),
+    }
+
+
+def beside_empty(run, *fill):
+    """Empty, full, full, empty: what changes slowly on the machine cancels out."""
+    parts = [with_store(run, f) for f in ((), fill, fill, ())]
+    figures = {k: sum(p[k] for p in parts) for k in ("acked", "refused", "in_doubt", "lost", "duplicates")}
+    for name, of in (("", (parts[1], parts[2])), ("_empty", (parts[0], parts[3]))):
+        for key in ("delivered_per_s", "cpu_ms_per_message", "ready_s", "mib", "rss_mib", "used_mib"):
+            figures[key + name] = sum(p[key] for p in of) / len(of)
+        figures["dot_to_250_ms" + name] = {
+            p: sum(o["dot_to_250_ms"][p] for o in of) / len(of) for p in ("p50", "p90", "p99", "max")
+        }
+    return figures
+
+
+def s9(run):
+    return beside_empty(run, MANY_ACCOUNTS, IDENTITIES_EACH)
+
+
+def s9b(run):
+    return beside_empty(run, 1, MANY_IDENTITIES)
+
+
+def slow_in_place(server):
+    """Clients that drip, when all of them do."""
+    slow = Slowloris(server.port, server.tls_port, server.user, server.password, SLOW_CLIENTS, SLOW_ADDRESSES, SLOW_PERIOD_S)
+    try:
+        end = time.monotonic() + SLOW_LIMIT_S
+        while slow.in_place() < SLOW_CLIENTS:
+            if slow.failures or time.monotonic() > end:
+                raise RuntimeError(f"slow clients: {slow.in_place()} in place; {slow.failures[:3]}")
+            time.sleep(0.05)
+    except BaseException:
+        slow.close()
+        raise
+    return slow
+
+
+def s10(run):
+    """What one client that behaves waits, alone and beside idle connections and clients that drip."""
+    setup = Setup(tls=True, auth=True, tls_first=True, idle_connections=IDLE_CONNECTIONS)
+    parts = {}
+    with Tools(run.ports) as tools:
+        sink = tools.sink()
+
+        def visit(name):
+            first = len(parts) * SEQ_MAX // 2
+            parts[name] = finish(
+                tools.load(server, "--seconds", run.seconds, "--rate", LATENCY_RATE, "--first", first, "--per-connection",
+                           1, sessions=1)
+            )  # fmt: skip
+
+        with run.server(setup, sink.port) as server:
+            warm_up(tools, server, [sink], "--per-connection", 1, sessions=1)
+            visit("alone")
+            before = server.daemon.rss_kib()
+            idle = tools.load(server, "--idle", "--bind", IDLE_ADDRESS, sessions=IDLE_CONNECTIONS)
+            open_now = json.loads(idle.stdout.readline())["idle_sessions"]
+            after = server.daemon.rss_kib()
+            slow = slow_in_place(server)
+            try:
+                cpu = server.group.cpu_s()
+                visit("beside")
+                cpu = server.group.cpu_s() - cpu
+                dripping = slow.in_place()
+            finally:
+                slow.close()
+            wait_for([sink], sum(p["acked"] for p in parts.values()))
+            idle.send_signal(signal.SIGTERM)
+            idle.communicate(timeout=60)
+        got = sink.result()
+    if dripping < SLOW_CLIENTS:
+        raise RuntimeError(f"{SLOW_CLIENTS - dripping} slow clients have gone")
+    whole = {k: sum(p[k] for p in parts.values()) for k in ("acked", "refused", "in_doubt")}
+    return {
+        "dot_to_250_ms": ms(parts["beside"]["latency_us"]),
+        "dot_to_250_ms_alone": ms(parts["alone"]["latency_us"]),
+        "connect_to_login_ms": ms(parts["beside"]["entry_us"]),
+        "connect_to_login_ms_alone": ms(parts["alone"]["entry_us"]),
+        "idle": open_now,
+        "dripping": dripping,
+        "rss_kib_per_connection": (after - before) / open_now,
+        "cores_busy": cpu / run.seconds,
+        **counts(whole, [got]),
+    }
+
+
 def ceiling(run, size):
     """The load generator against the sink: no server can be measured to be faster."""
     with Tools(run.ports) as tools:
@@ -371,7 +491,12 @@ ALL = {
     "S6": (s6, f"{SLOW_DOMAINS} of {DOMAINS} destinations answer after {SLOW_MS} ms"),
     "S7": (s7, "a queue behind a destination that does not answer, then drained"),
     "S8": (s8, f"{IDLE_CONNECTIONS} idle connections inside TLS"),
+    "S9": (s9, f"{MANY_ACCOUNTS} accounts with {IDENTITIES_EACH} identities each in the store"),
+    "S9b": (s9b, f"one account with {MANY_IDENTITIES} identities in the store"),
+    "S10": (s10, f"one client beside {IDLE_CONNECTIONS} idle ones inside TLS and {SLOW_CLIENTS} that drip"),
 }
+# Of what only postrider has, or is measured in its process.
+OURS = {"S9", "S9b", "S10"}
 # Long ones run once; the median of one is honest enough for what they show.
-ONCE = {"S7", "S8"}
+ONCE = {"S7", "S8", "S9", "S9b", "S10"}
 NOTES = f"At most {CONCURRENCY} connections to a destination."

@@ -13,13 +13,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import measure
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 # pylint: disable=wrong-import-position
-from lib.daemon import ACCESS_KEY, Daemon, account, smtp_password  # noqa: E402
+from lib.daemon import ACCESS_KEY, BUILD, Daemon, account, smtp_password  # noqa: E402
 from lib.postfix import Postfix as PostfixInstance  # noqa: E402
 
 DOMAIN = "example.com"
@@ -37,6 +38,8 @@ class Setup:
     dkim: bool = False
     slow_domains: tuple = ()
     idle_connections: int = 0
+    tls_first: bool = False  # another port where TLS comes first
+    fill: tuple = ()  # accounts, and identities of each, that the store has
 
 
 class Ports:
@@ -90,9 +93,13 @@ def _end(process):
 
 
 class Server:
-    """`port` is where clients connect, `user` and `password` what they log in with, or ""."""
+    """`port` is where clients connect, `user` and `password` what they log in with, or ""; `logins`: a file of many, or "".
+    `tls_port`: where TLS comes first. `ready_s`: from exec to readiness."""
 
     name = ""
+    tls_port = 0
+    logins = ""
+    ready_s = 0.0
 
     def __init__(self, work, keys, ports, setup, fast_port, slow_port):
         self.folder = os.path.join(work, self.name)
@@ -124,6 +131,36 @@ class Server:
         raise NotImplementedError
 
 
+class Readiness:
+    """A service manager's socket: when the program has said that it is ready."""
+
+    def __init__(self, path):
+        self.path, self.at, self.socket = path, None, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.thread = threading.Thread(target=self._listen, daemon=True)
+        self.thread.start()
+
+    def _listen(self):
+        while b"READY=1" not in self.socket.recv(4096):
+            pass
+        self.at = time.monotonic()
+
+    def wait(self):
+        self.thread.join(STOP_S)
+        if self.at is None:
+            raise RuntimeError("postriderd is not ready")
+        return self.at
+
+
+def filled_store(work, accounts, identities):
+    """A state directory with so much in its store, and the file with its logins. Made once."""
+    state = os.path.join(work, f"filled-{accounts}-{identities}")
+    logins = state + ".logins"
+    if not os.path.exists(logins):
+        _must(os.path.join(BUILD, "tests/bench/store_fill"), state, str(accounts), str(identities), logins)
+    return state, logins
+
+
 class Postrider(Server):
     name = "postrider"
     program = Daemon.program
@@ -147,6 +184,12 @@ class Postrider(Server):
         config["spool"] = {"directory": os.path.join(self.folder, "spool")}
         config["smtp"] = {"max_connections": MANY, "max_connections_per_address": MANY, "max_handshakes": MANY}
         config["listeners"] = [{"name": "submission", "addresses": ["127.0.0.1"], "port": self.port}]
+        if setup.tls_first:
+            config["smtp"].update(idle="10m", handshake="10m")  # slow clients stay while they are measured
+            self.tls_port = self.ports.take()
+            config["listeners"].append(
+                {"name": "submissions", "addresses": ["127.0.0.1"], "port": self.tls_port, "tls": "implicit"}
+            )
         if setup.tls:
             config["tls"] = {"certificates": [
                 {"name": "default", "certificate": self.keys.certificate, "key": self.keys.tls_key}]}  # fmt: skip
@@ -164,7 +207,14 @@ class Postrider(Server):
         config["routes"] = [self._route(f"slow{i}", d, self.slow_port) for i, d in enumerate(setup.slow_domains)]
         config["routes"].append(self._route("sink", "*", self.fast_port))
         self.user, self.password = ACCESS_KEY, smtp_password()
+        if setup.fill:
+            state, self.logins = filled_store(os.path.dirname(self.folder), *setup.fill)
+            shutil.copytree(state, config["state_directory"])
+        ready = Readiness(os.path.join(self.folder, "notify"))
+        daemon.environment = {"NOTIFY_SOCKET": ready.path}
+        begin = time.monotonic()
         daemon.start()
+        self.ready_s = ready.wait() - begin
         self.group.roots = [daemon.process.pid]
 
     @staticmethod

@@ -48,11 +48,12 @@ enum step {
 
 enum {
 	RECONNECT_MS = 50,
-	SIZE_MIN = 400
+	SIZE_MIN = 400,
+	FROM_MAX = 320
 };
 
 static struct options {
-	const char *host, *user, *password, *from, *domain, *acked_path;
+	const char *host, *user, *password, *from, *domain, *acked_path, *logins_path, *bind;
 	int tls;
 	long port, sessions, per_connection, domains, size;
 	long messages, first; /* first: the number of the first message */
@@ -62,6 +63,7 @@ static struct options {
 } opt = { .host = "127.0.0.1",
 	.user = "",
 	.password = "",
+	.bind = "",
 	.from = "jo@example.com",
 	.domain = "dest.test",
 	.port = 587,
@@ -72,13 +74,23 @@ static struct options {
 	.messages = 1000,
 	.size = 4096 };
 
+/* A line of --logins, as store_fill writes them: who sends as jo@N.domain, N below `identities`. */
+struct login {
+	char line[600]; /* AUTH */
+	char domain[FROM_MAX - 32];
+	long identities;
+};
+
 struct session {
 	struct bufferevent *bev;
+	const struct login *login; /* of this connection; NULL: that of the options */
+	char from[FROM_MAX];	   /* of the message under way */
 	enum step step;
 	bool secure, refused;
 	long seq; /* of the message under way, or -1 */
 	int sent; /* on this connection */
-	int64_t dot_us;
+	int64_t begin_us, dot_us;
+	bool ready; /* for MAIL: connected, inside TLS, logged in, whatever was asked for */
 	struct event *timer;
 };
 
@@ -89,10 +101,14 @@ static struct session *sessions;
 static char *body;
 static size_t body_len;
 static char auth_line[600];
+static struct login *logins;
+static long login_count;
 static FILE *acked_file;
 static long next_seq, *returned, returned_count, acked, refused, in_doubt, lost_connections,
     connections, idle_sessions;
 static uint32_t *latencies;
+static uint32_t *entries; /* from connect to `ready` */
+static size_t entry_count, entry_room;
 static int64_t started_us, last_ack_us;
 static struct event *pace_timer;
 static bool stopping;
@@ -151,7 +167,7 @@ send_envelope(struct session *s)
 {
 	char text[512];
 
-	(void)snprintf(text, sizeof text, "MAIL FROM:<%s>\r\n", opt.from);
+	(void)snprintf(text, sizeof text, "MAIL FROM:<%s>\r\n", s->from);
 	say(s, text);
 	if (!opt.pipeline)
 		return;
@@ -173,10 +189,10 @@ send_rcpt(struct session *s)
 static void
 send_content(struct session *s)
 {
-	char head[512];
+	char head[1024];
 	int n = snprintf(head, sizeof head,
 	    "From: Jo <%s>\r\nTo: <u%ld@%s>\r\nSubject: load %ld\r\nX-Seq: %ld\r\nX-Sent: %lld\r\n",
-	    opt.from, s->seq, opt.domain, s->seq, opt.first + s->seq, (long long)bench_wall_us());
+	    s->from, s->seq, opt.domain, s->seq, opt.first + s->seq, (long long)bench_wall_us());
 
 	(void)bufferevent_write(s->bev, head, (size_t)n);
 	(void)bufferevent_write(s->bev, body, body_len);
@@ -226,9 +242,9 @@ on_reply(struct session *s, int code)
 		if (opt.tls == TLS_START && !s->secure) {
 			s->step = STEP_STARTTLS;
 			say(s, "STARTTLS\r\n");
-		} else if (opt.user[0] != '\0') {
+		} else if (s->login != NULL || opt.user[0] != '\0') {
 			s->step = STEP_AUTH;
-			say(s, auth_line);
+			say(s, s->login != NULL ? s->login->line : auth_line);
 		} else {
 			next_message(s);
 		}
@@ -286,9 +302,36 @@ on_reply(struct session *s, int code)
 	}
 }
 
+/* Which account and which of its identities is left to chance, the same in every run. */
+static void
+choose_sender(struct session *s)
+{
+	if (s->login == NULL)
+		(void)snprintf(s->from, sizeof s->from, "%s", opt.from);
+	else
+		(void)snprintf(s->from, sizeof s->from, "jo@%ld.%s",
+		    random() % s->login->identities, s->login->domain);
+}
+
+static void
+on_ready(struct session *s)
+{
+	if (s->ready)
+		return;
+	s->ready = true;
+	if (entry_count == entry_room) {
+		entry_room = entry_room * 2 + 1000;
+		entries = reallocarray(entries, entry_room, sizeof *entries);
+		if (entries == NULL)
+			exit(71);
+	}
+	entries[entry_count++] = (uint32_t)(clock_mono_us() - s->begin_us);
+}
+
 static void
 next_message(struct session *s)
 {
+	on_ready(s);
 	if (opt.idle) {
 		s->step = STEP_IDLE;
 		if (++idle_sessions == opt.sessions) {
@@ -312,6 +355,7 @@ next_message(struct session *s)
 	s->sent++;
 	s->refused = false;
 	s->step = STEP_MAIL;
+	choose_sender(s);
 	send_envelope(s);
 }
 
@@ -395,6 +439,24 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	begin(arg);
 }
 
+/* A socket with the address that was asked for, or -1: connect makes one. */
+static int
+bound_socket(void)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET };
+	int fd;
+
+	if (opt.bind[0] == '\0')
+		return -1;
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || inet_pton(AF_INET, opt.bind, &from.sin_addr) != 1 ||
+	    bind(fd, (struct sockaddr *)&from, sizeof from) != 0) {
+		(void)fprintf(stderr, "smtp_load: %s: %s\n", opt.bind, strerror(errno));
+		exit(71);
+	}
+	return fd;
+}
+
 static void
 begin(struct session *s)
 {
@@ -403,10 +465,13 @@ begin(struct session *s)
 
 	(void)inet_pton(AF_INET, opt.host, &to.sin_addr);
 	s->secure = false;
+	s->login = login_count > 0 ? &logins[random() % login_count] : NULL;
 	s->seq = -1;
 	s->sent = 0;
 	s->step = STEP_GREETING;
-	s->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	s->ready = false;
+	s->begin_us = clock_mono_us();
+	s->bev = bufferevent_socket_new(base, bound_socket(), BEV_OPT_CLOSE_ON_FREE);
 	connections++;
 	set_callbacks(s);
 	if (bufferevent_socket_connect(s->bev, (struct sockaddr *)&to, sizeof to) != 0) {
@@ -451,13 +516,60 @@ make_body(void)
 }
 
 static void
-make_auth(void)
+make_auth(const char *user, const char *password, char *out, size_t size)
 {
 	char plain[300], coded[500];
-	int n = snprintf(plain, sizeof plain, "%c%s%c%s", 0, opt.user, 0, opt.password);
+	int n = snprintf(plain, sizeof plain, "%c%s%c%s", 0, user, 0, password);
 
+	if (n >= (int)sizeof plain) {
+		(void)fprintf(stderr, "smtp_load: user and password are too long\n");
+		exit(64);
+	}
 	(void)crypto_base64(span_make(plain, (size_t)n), coded);
-	(void)snprintf(auth_line, sizeof auth_line, "AUTH PLAIN %s\r\n", coded);
+	(void)snprintf(out, size, "AUTH PLAIN %s\r\n", coded);
+}
+
+static bool
+add_login(const char *line)
+{
+	struct login *more = reallocarray(logins, (size_t)login_count + 1, sizeof *logins);
+	char user[129], password[129];
+	struct login *login;
+
+	if (more == NULL)
+		exit(71);
+	logins = more;
+	login = &logins[login_count];
+	if (sscanf(line, "%128s %128s %287s %ld", user, password, login->domain,
+		&login->identities) != 4 ||
+	    login->identities < 1)
+		return false;
+	make_auth(user, password, login->line, sizeof login->line);
+	login_count++;
+	return true;
+}
+
+static void
+read_logins(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[1024];
+
+	if (file == NULL) {
+		(void)fprintf(stderr, "smtp_load: %s: %s\n", path, strerror(errno));
+		exit(66);
+	}
+	while (fgets(line, sizeof line, file) != NULL)
+		if (!add_login(line)) {
+			(void)fprintf(
+			    stderr, "smtp_load: %s: line %ld is no login\n", path, login_count + 1);
+			exit(65);
+		}
+	(void)fclose(file);
+	if (login_count == 0) {
+		(void)fprintf(stderr, "smtp_load: %s: no login in it\n", path);
+		exit(65);
+	}
 }
 
 static void
@@ -467,14 +579,21 @@ print_result(void)
 	    (double)((last_ack_us > 0 ? last_ack_us : clock_mono_us()) - started_us) / 1e6;
 
 	qsort(latencies, (size_t)acked, sizeof *latencies, bench_compare);
+	if (entry_count > 0)
+		qsort(entries, entry_count, sizeof *entries, bench_compare);
 	(void)printf("{\"messages\": %ld, \"acked\": %ld, \"refused\": %ld, \"in_doubt\": %ld, "
 		     "\"connections\": %ld, \"lost_connections\": %ld, \"seconds\": %.3f, "
 		     "\"per_second\": %.1f, "
-		     "\"latency_us\": {\"p50\": %u, \"p90\": %u, \"p99\": %u, \"max\": %u}}\n",
+		     "\"latency_us\": {\"p50\": %u, \"p90\": %u, \"p99\": %u, \"max\": %u}, "
+		     "\"entry_us\": {\"p50\": %u, \"p90\": %u, \"p99\": %u, \"max\": %u}}\n",
 	    opt.messages, acked, refused, in_doubt, connections, lost_connections, seconds,
 	    seconds > 0 ? (double)acked / seconds : 0, bench_percentile(latencies, acked, 0.5),
 	    bench_percentile(latencies, acked, 0.9), bench_percentile(latencies, acked, 0.99),
-	    bench_percentile(latencies, acked, 1));
+	    bench_percentile(latencies, acked, 1),
+	    bench_percentile(entries, (long)entry_count, 0.5),
+	    bench_percentile(entries, (long)entry_count, 0.9),
+	    bench_percentile(entries, (long)entry_count, 0.99),
+	    bench_percentile(entries, (long)entry_count, 1));
 }
 
 static void
@@ -489,10 +608,12 @@ on_stop(evutil_socket_t fd, short what, void *arg)
 
 static const struct bench_option options[] = {
 	BENCH_OPTION_TEXT("host", "IP", &opt.host),
+	BENCH_OPTION_TEXT("bind", "IP", &opt.bind),
 	BENCH_OPTION_NUMBER("port", "N", &opt.port, 1, 65535),
 	BENCH_OPTION_WORD("tls", "none|starttls|implicit", &opt.tls), /* as in enum tls */
 	BENCH_OPTION_TEXT("user", "ID", &opt.user),
 	BENCH_OPTION_TEXT("password", "P", &opt.password),
+	BENCH_OPTION_TEXT("logins", "FILE", &opt.logins_path),
 	BENCH_OPTION_NUMBER("sessions", "N", &opt.sessions, 1, 1000000),
 	BENCH_OPTION_NUMBER("messages", "N", &opt.messages, 1, LONG_MAX / 8),
 	BENCH_OPTION_NUMBER("size", "BYTES", &opt.size, 0, LONG_MAX),
@@ -531,7 +652,9 @@ main(int argc, char **argv)
 		return 73;
 	}
 	make_body();
-	make_auth();
+	make_auth(opt.user, opt.password, auth_line, sizeof auth_line);
+	if (opt.logins_path != NULL)
+		read_logins(opt.logins_path);
 	on_term = evsignal_new(base, SIGTERM, on_stop, NULL);
 	(void)event_add(on_term, NULL);
 	pace_timer = event_new(base, -1, EV_PERSIST, on_pace, NULL);
@@ -563,6 +686,8 @@ main(int argc, char **argv)
 	free(sessions);
 	free(latencies);
 	free(returned);
+	free(entries);
+	free(logins);
 	free(body);
 	return 0;
 }

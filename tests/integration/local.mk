@@ -19,6 +19,7 @@ PYTHON_TESTS = \
 	tests/integration/test_reload.py \
 	tests/integration/test_scripts.py \
 	tests/integration/test_sites.py \
+	tests/integration/test_slowloris.py \
 	tests/integration/test_spool_commands.py \
 	tests/integration/test_spool_faults.py \
 	tests/integration/test_submission.py

@@ -3,12 +3,14 @@
 import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
 
 from lib.bench import Load
 from lib.clients import connect, submit, text_mail
+from lib.daemon import Daemon
 from lib.ports import free_port
 from lib.wait import until
 
@@ -191,3 +193,24 @@ def test_stop_does_not_wait_for_ever(daemon, scripted):
     daemon.start()
     until(lambda: queue_is_empty(daemon), 60, lambda: daemon.log()[-2000:])
     assert server.taken == 1
+
+
+@pytest.mark.parametrize("shared", ["spool", "state"])
+def test_second_daemon_of_a_directory(daemon, sink, folder, shared):
+    """It says why it does not start, and the first goes on."""
+    daemon.route_all_to(sink.port)
+    daemon.start()
+    os.mkdir(os.path.join(folder, "second"))
+    second = Daemon(os.path.join(folder, "second"))
+    if shared == "spool":
+        second.config["spool"] = daemon.config["spool"]
+    else:
+        second.config["state_directory"] = daemon.config["state_directory"]
+    second.write_config()
+    done = subprocess.run([second.program, "-f", "-c", second.path], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 75, done.stderr
+    assert re.search(r"cannot start: \S+ is in use by another process: two daemons cannot share a " + shared, done.stderr)
+    client = connect(daemon)
+    assert submit(client, text_mail())[0] == 250
+    client.quit()
+    sink.wait(1)

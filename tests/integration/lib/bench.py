@@ -49,8 +49,18 @@ class Load:
             text=True,
         )  # fmt: skip
 
+    def wait_idle(self):
+        """With --idle: until all sessions are, and how many that is."""
+        return json.loads(self.process.stdout.readline())["idle_sessions"]
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
 
     def result(self, timeout_s=600):
         out, _ = self.process.communicate(timeout=timeout_s)

@@ -17,14 +17,14 @@ def insecure_context():
     return context
 
 
-def connect(daemon, name="submission", login=True, timeout_s=60):
+def connect(daemon, name="submission", login=True, timeout_s=60, source="127.0.0.1"):
     """A smtplib session behind TLS and AUTH."""
     if name == "submissions":
         client = smtplib.SMTP_SSL(
-            "127.0.0.1", daemon.port(name), timeout=timeout_s, context=insecure_context()
+            "127.0.0.1", daemon.port(name), timeout=timeout_s, context=insecure_context(), source_address=(source, 0)
         )
     else:
-        client = smtplib.SMTP("127.0.0.1", daemon.port(name), timeout=timeout_s)
+        client = smtplib.SMTP("127.0.0.1", daemon.port(name), timeout=timeout_s, source_address=(source, 0))
         client.starttls(context=insecure_context())
     if login:
         client.login(ACCESS_KEY, smtp_password())
@@ -82,8 +82,8 @@ def curl(port, content, scheme="smtp", sender="jo@example.com", to="to@dest.test
 class Line:
     """A plain socket that speaks and reads lines: for what no decent client would do."""
 
-    def __init__(self, port, greet=True, host="127.0.0.1", timeout_s=60):
-        self.socket = socket.create_connection((host, port), timeout=timeout_s)
+    def __init__(self, port, greet=True, host="127.0.0.1", timeout_s=60, source=None):
+        self.socket = socket.create_connection((host, port), timeout=timeout_s, source_address=source and (source, 0))
         self.file = self.socket.makefile("rb")
         if greet:
             self.expect(b"220 ")

@@ -3,9 +3,12 @@
 import base64
 import hashlib
 import hmac
+import http.client
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 
 from .wait import until
@@ -177,6 +180,18 @@ class Daemon:
         """The port this start gave to a listener."""
         ports = re.findall(rf"listening: name={name} address=\S+ port=(\d+)", self.log())
         return int(ports[-1])
+
+    def status(self):
+        """GET /v1/status of the control socket."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.config["control"]["socket"])
+            connection = http.client.HTTPConnection("localhost")
+            connection.sock = s
+            connection.request("GET", "/v1/status")
+            return json.load(connection.getresponse())
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def rss_kib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:

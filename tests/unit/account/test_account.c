@@ -369,6 +369,14 @@ test_clock_moves(void **state)
 	check_take(&w, "a", 1, QUOTA_TEXT);
 	wall_us += 48 * 3600 * (int64_t)SECOND;
 	check_take(&w, "a", 100, "");
+	/* Years ahead, as a machine may start, and right again: no longer than a day. */
+	wall_us += 50000 * 3600 * (int64_t)SECOND;
+	check_take(&w, "a", 60, "");
+	wall_us -= 50000 * 3600 * (int64_t)SECOND;
+	check_take(&w, "a", 40, "");
+	check_take(&w, "a", 1, QUOTA_TEXT);
+	wall_us += 24 * 3600 * (int64_t)SECOND;
+	check_take(&w, "a", 100, "");
 	end(&w);
 }
 
@@ -830,6 +838,48 @@ test_usage_ring(void **state)
 	assert_int_equal(usage_sum(&usage, usage.minute + USAGE_MINUTES), 0);
 }
 
+/* A clock that was years ahead and is right again: what was sent counts for a day from now, not for years. */
+static void
+test_usage_ring_set_back(void **state)
+{
+	enum {
+		NOW = 29000000,
+		YEAR = 365 * 1440
+	};
+	struct usage usage = { 0, 0, { 0 } };
+
+	(void)state;
+	usage_add(&usage, NOW, 3);
+	usage_add(&usage, NOW + 10, 4); /* set back by minutes: in its own minute */
+	usage_add(&usage, NOW + 5, 2);
+	assert_int_equal(usage_sum(&usage, NOW + 5), 9);
+	assert_int_equal(usage_sum(&usage, NOW + USAGE_MINUTES + 4), 6);
+	usage_add(&usage, NOW + 10 * YEAR, 7);
+	assert_int_equal(usage_sum(&usage, NOW + 10 * YEAR), 7);
+	assert_int_equal(usage_sum(&usage, NOW), 7); /* nothing is forgotten */
+	usage_add(&usage, NOW + 1, 2);
+	assert_int_equal(usage_sum(&usage, NOW + 1), 9);
+	usage_remove(&usage, NOW + 1, 1);
+	assert_int_equal(usage_sum(&usage, NOW + USAGE_MINUTES - 1), 8);
+	assert_int_equal(usage_sum(&usage, NOW + USAGE_MINUTES), 1);
+	assert_int_equal(usage_sum(&usage, NOW + USAGE_MINUTES + 1), 0);
+}
+
+/* As a damaged file may have it: it counts for a day, too. */
+static void
+test_usage_ring_is_full(void **state)
+{
+	struct usage usage = { 0, 0, { 0 } };
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		usage_add(&usage, 1000, UINT32_MAX - 1);
+	assert_int_equal(usage_sum(&usage, 1000), UINT32_MAX);
+	usage_remove(&usage, 1000, 5);
+	assert_int_equal(usage_sum(&usage, 1000), UINT32_MAX - 5);
+	assert_int_equal(usage_sum(&usage, 1000 + USAGE_MINUTES), 0);
+}
+
 int
 main(void)
 {
@@ -857,6 +907,8 @@ main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_future),
 		cmocka_unit_test(test_usage_ring),
+		cmocka_unit_test(test_usage_ring_set_back),
+		cmocka_unit_test(test_usage_ring_is_full),
 	};
 
 	log_open(LOG_SINK_STDERR, LOG_LEVEL_ERROR);

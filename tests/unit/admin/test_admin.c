@@ -5,12 +5,14 @@
 #include "unit/config/config_test.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
 
 #include "admin/admin.h"
+#include "util/fsutil.h"
 #include "util/log.h"
 
 #define SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -410,6 +412,26 @@ owner_of(const char *id)
 }
 
 static void
+write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(close(fd), 0);
+}
+
+static char *
+read_text(const char *path)
+{
+	struct buf text = BUF_EMPTY;
+	struct why why = WHY_EMPTY;
+
+	assert_rc(fsutil_read_file(path, 1 << 20, &text, &why), RC_OK);
+	return buf_steal(&text);
+}
+
+static void
 restart(const char *text)
 {
 	close_world();
@@ -611,6 +633,91 @@ test_a_set_goes_with_its_destinations(void **state)
 	assert_int_equal(destination_count("a", "s"), 0);
 }
 
+/* The domain of an identity is found in any letters. */
+static void
+test_an_identity_in_other_letters(void **state)
+{
+	(void)state;
+	OK(begin_account, ADMIN_ADD, "a", "");
+	OK(begin_identity, ADMIN_ADD, "a", "Example.COM");
+	OK(begin_identity, ADMIN_ADD, "a", "Jo@Example.com");
+	REFUSED(409, "Identity \"example.com\" is there already.", begin_identity, ADMIN_ADD, "a",
+	    "EXAMPLE.com");
+	REFUSED(404, "There is no identity \"jo@example.com\".", begin_remove, OBJECT_IDENTITY, "a",
+	    "jo@example.com");
+	OK(begin_remove, OBJECT_IDENTITY, "a", "Jo@EXAMPLE.com");
+	check_restart("");
+	assert_null(identity_find(w.services.identities, "a", "Jo@example.com"));
+	OK(begin_remove, OBJECT_IDENTITY, "a", "EXAMPLE.com");
+	check_restart("");
+	assert_null(identity_find(w.services.identities, "a", "example.com"));
+}
+
+/* As many as an account may have, whatever is on its way. */
+static void
+test_identities_at_once(void **state)
+{
+	enum {
+		MAX = 10000,
+		TOO_MANY = 5
+	};
+	static struct answer answers[MAX + TOO_MANY];
+	struct answer again, gone, next;
+	char name[64];
+	size_t refused = 0;
+
+	(void)state;
+	OK(begin_account, ADMIN_ADD, "a", "");
+	for (size_t i = 0; i < MAX - 1; i++) {
+		(void)snprintf(name, sizeof name, "%zu.org", i);
+		begin_identity(&answers[i], ADMIN_ADD, "a", name);
+	}
+	run();
+	for (size_t i = MAX - 1; i < MAX + TOO_MANY; i++) {
+		(void)snprintf(name, sizeof name, "%zu.org", i);
+		begin_identity(&answers[i], ADMIN_ADD, "a", name);
+	}
+	begin_identity(&again, ADMIN_CHANGE, "a", "1.org"); /* is none more */
+	run();
+	for (size_t i = 0; i < MAX + TOO_MANY; i++) {
+		assert_int_equal(answers[i].calls, 1);
+		refused += answers[i].rc != RC_OK;
+	}
+	assert_int_equal(refused, TOO_MANY);
+	assert_int_equal(answers[MAX + TOO_MANY - 1].code, 409);
+	assert_rc(again.rc, RC_OK);
+	assert_int_equal(identities_count(w.services.identities, "a"), MAX);
+	/* One that goes makes room when it is gone. */
+	begin_remove(&gone, OBJECT_IDENTITY, "a", "2.org");
+	begin_identity(&next, ADMIN_ADD, "a", "next.org");
+	run();
+	assert_rc(gone.rc, RC_OK);
+	assert_rc(next.rc, RC_DENY);
+	OK(begin_identity, ADMIN_ADD, "a", "next.org");
+}
+
+/* The configuration begins to declare an account while that of the store is on its way out. */
+static void
+test_an_account_that_is_declared_meanwhile(void **state)
+{
+	static const char text[] =
+	    "accounts = ({ name = \"a\"; }); identities = ({ name = \"0.org\"; account = \"a\"; },"
+	    " { name = \"x.org\"; account = \"a\"; });";
+	struct answer gone;
+
+	(void)state;
+	OK(begin_account, ADMIN_ADD, "a", "");
+	OK(begin_identity, ADMIN_ADD, "a", "x.org");
+	OK(begin_identity, ADMIN_ADD, "a", "y.org");
+	begin_remove(&gone, OBJECT_ACCOUNT, "a", "a");
+	use_config(text);
+	check_ok(&gone);
+	assert_null(identity_find(w.services.identities, "a", "y.org"));
+	check_restart(text);
+	use_config("");
+	check_restart("");
+}
+
 static void
 test_destinations(void **state)
 {
@@ -754,6 +861,46 @@ test_file_over_store(void **state)
 }
 
 /* ------------------------------------------------------------------ at the same time ---------- */
+
+static enum config_profile
+profile_of_login(const char *id)
+{
+	char password[AUTH_PASSWORD_LEN + 1];
+	struct login out = { "", PROFILE_SES };
+	const char *reason;
+
+	assert_rc(auth_password_v4(SECRET, w.config->region, password), RC_OK);
+	assert_rc(
+	    credentials_check(w.table, w.services.credentials, id, password, &out, &reason), RC_OK);
+	return out.profile;
+}
+
+/* Credentials of the store follow what a reload says of region and profile, as those of the configuration do. */
+static void
+test_reload_and_credentials_of_the_store(void **state)
+{
+	static const char relay[] = "region = \"eu-west-1\";"
+				    "accounts = ({ name = \"a\"; profile = \"relay\"; });";
+
+	(void)state;
+	OK(begin_account, ADMIN_ADD, "a", "");
+	OK(begin_account, ADMIN_ADD, "b", "profile=relay");
+	OK(begin_credential, ADMIN_ADD, "a", ID_1);
+	OK(begin_credential, ADMIN_ADD, "b", ID_2);
+	assert_int_equal(profile_of_login(ID_1), PROFILE_SES);
+	use_config(relay);
+	assert_int_equal(profile_of_login(ID_1), PROFILE_RELAY);
+	assert_int_equal(profile_of_login(ID_2), PROFILE_RELAY);
+	check_restart(relay);
+	assert_int_equal(profile_of_login(ID_1), PROFILE_RELAY);
+	use_config("");
+	assert_int_equal(profile_of_login(ID_1), PROFILE_SES);
+	assert_int_equal(profile_of_login(ID_2), PROFILE_RELAY);
+	OK(begin_remove, OBJECT_CREDENTIAL, "b", ID_2);
+	use_config(relay);
+	assert_int_equal(profile_of_login(ID_1), PROFILE_RELAY);
+	assert_string_equal(owner_of(ID_2), "");
+}
 
 static void
 test_the_same_object(void **state)
@@ -972,6 +1119,36 @@ test_rows_that_are_no_good(void **state)
 	    "\"senders\": [ \"b\" ]");
 }
 
+/* A line for each of the first, then their number: not as many as there are rows. */
+static void
+test_many_rows_that_are_no_good(void **state)
+{
+	char path[200], *text, *at;
+	size_t lines = 0;
+	int kept;
+
+	(void)state;
+	OK(begin_account, ADMIN_ADD, "a", "");
+	close_world();
+	sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
+	    " INSERT INTO suppression SELECT 'a', i || '@example.org', 'none', 1, '', '', NULL "
+	    "FROM n");
+	(void)snprintf(path, sizeof path, "%s/log", w.directory);
+	write_file(path, "");
+	kept = dup(STDERR_FILENO);
+	assert_true(
+	    kept >= 0 && dup2(open(path, O_WRONLY | O_APPEND | O_CLOEXEC), STDERR_FILENO) >= 0);
+	open_world("");
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	(void)close(kept);
+	text = read_text(path);
+	for (at = text; (at = strstr(at, "left out")) != NULL; at++)
+		lines++;
+	assert_int_equal(lines, 21);
+	assert_non_null(strstr(text, "suppression of: 500 left out in all"));
+	free(text);
+}
+
 /* Nobody is told that his id is wrong when it may be one that could not be read. */
 static void
 test_a_credential_that_is_no_good(void **state)
@@ -989,6 +1166,54 @@ test_a_credential_that_is_no_good(void **state)
 	assert_rc(login(ID_1, account), RC_LATER);
 	assert_rc(login("AKIANONE000000000000", account), RC_LATER);
 	assert_rc(login(ID_2, account), RC_OK);
+}
+
+/* What cannot be read now, but in another hour, goes with its account all the same: nobody shall log in to the next account
+ * of the name. */
+static void
+test_an_account_goes_with_what_cannot_be_read(void **state)
+{
+	char keys[200], other[200], account[65];
+
+	(void)state;
+	(void)snprintf(keys, sizeof keys, "%s/master.key", w.directory);
+	(void)snprintf(other, sizeof other, "%s/other.key", w.directory);
+	OK(begin_account, ADMIN_ADD, "a", "");
+	OK(begin_credential, ADMIN_ADD, "a", ID_1);
+	OK(begin_account, ADMIN_ADD, "b", "");
+	OK(begin_credential, ADMIN_ADD, "b", ID_2);
+	close_world();
+	assert_int_equal(rename(keys, other), 0);
+	write_file(keys, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+	open_world("");
+	assert_rc(login(ID_1, account), RC_LATER);
+	OK(begin_remove, OBJECT_ACCOUNT, "a", "a");
+	OK(begin_account, ADMIN_ADD, "a", "");
+	close_world();
+	assert_int_equal(rename(other, keys), 0);
+	open_world("");
+	assert_string_equal(owner_of(ID_1), "");
+	assert_string_equal(owner_of(ID_2), "b");
+}
+
+/* A set that was left out has destinations in the store; a new one of its name does not come to them. */
+static void
+test_a_set_without_what_cannot_be_read(void **state)
+{
+	(void)state;
+	OK(begin_account, ADMIN_ADD, "a", "");
+	OK(begin_set, ADMIN_ADD, "a", "s");
+	OK(begin_destination, ADMIN_ADD, "a", "s", "d");
+	OK(begin_set, ADMIN_ADD, "a", "t");
+	OK(begin_destination, ADMIN_ADD, "a", "t", "d");
+	close_world();
+	sql("UPDATE config_set SET tls = 'maybe', checksum = NULL WHERE name = 's'");
+	open_world("");
+	assert_null(config_set_find(w.services.sets, "a", SPAN_LIT("s")));
+	OK(begin_set, ADMIN_ADD, "a", "s");
+	check_restart("");
+	assert_int_equal(destination_count("a", "s"), 0);
+	assert_int_equal(destination_count("a", "t"), 1);
 }
 
 /* Without the store: what there is cannot be changed, and logins are told to try again. */
@@ -1051,17 +1276,24 @@ main(void)
 		TEST(test_parts_of_a_second),
 		TEST(test_an_account_goes_with_all),
 		TEST(test_a_set_goes_with_its_destinations),
+		TEST(test_an_identity_in_other_letters),
+		TEST(test_identities_at_once),
+		TEST(test_an_account_that_is_declared_meanwhile),
 		TEST(test_destinations),
 		TEST(test_suppressions),
 		TEST(test_what_the_file_declares),
 		TEST(test_file_over_store),
+		TEST(test_reload_and_credentials_of_the_store),
 		TEST(test_the_same_object),
 		TEST(test_the_same_credential),
 		TEST(test_a_set_and_its_destinations),
 		TEST(test_many_destinations_at_once),
 		TEST(test_the_same_address),
 		TEST(test_rows_that_are_no_good),
+		TEST(test_many_rows_that_are_no_good),
 		TEST(test_a_credential_that_is_no_good),
+		TEST(test_an_account_goes_with_what_cannot_be_read),
+		TEST(test_a_set_without_what_cannot_be_read),
 		TEST(test_the_store_is_down),
 		TEST(test_stop),
 	};

@@ -3,10 +3,13 @@
 #include "config.h"
 
 #include "unit/store/shelf.h"
+#include "unit/store/shim.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,271 +19,13 @@
 
 /* ------------------------------------------------------------------ a disk that fails --------- */
 
-/* What a power cut would leave of the database and its WAL: what was synced, and of what came later any part. */
-struct image {
-	struct buf durable;
-	struct later {
-		sqlite3_int64 at; /* or the new size */
-		struct buf bytes;
-		bool is_truncate;
-	} later[8192];
-	size_t count;
-};
-
-static struct image images[2];
-static bool has_images;
-
-/* Around SQLite's own: the call that `countdown` reaches fails, or all from then on. Nothing is synced: a process that
- * goes on sees the same, faster. */
-static struct {
-	long countdown; /* 0: nothing fails */
-	bool for_ever;
-	bool writes_only;
-	int code; /* of writes; other calls fail with their own */
-	bool has_hit;
-} fault;
-
-struct shim_file {
-	sqlite3_file file;
-	sqlite3_file *real;  /* behind this struct */
-	struct image *image; /* or NULL */
-};
-
-static sqlite3_vfs *base, shim;
-
-static sqlite3_file *
-real_of(sqlite3_file *file)
+static unsigned
+random_below(unsigned limit)
 {
-	return ((struct shim_file *)(void *)file)->real;
-}
+	static unsigned random = 20251125;
 
-static void
-resize(struct buf *bytes, size_t len)
-{
-	static const char zeros[65536];
-
-	assert_int_equal(bytes->start, 0);
-	while (buf_len(bytes) < len)
-		buf_add(bytes, zeros,
-		    len - buf_len(bytes) < sizeof zeros ? len - buf_len(bytes) : sizeof zeros);
-	bytes->end = len;
-	assert_false(bytes->failed);
-}
-
-static void
-apply_later(struct image *image, const struct later *later, size_t len)
-{
-	size_t at = (size_t)later->at;
-
-	if (later->is_truncate) {
-		resize(&image->durable, at);
-		return;
-	}
-	if (buf_len(&image->durable) < at + len)
-		resize(&image->durable, at + len);
-	if (len > 0)
-		memcpy(image->durable.mem + at, later->bytes.mem, len);
-}
-
-static void
-note_later(sqlite3_file *file, const void *bytes, size_t len, sqlite3_int64 at, bool is_truncate)
-{
-	struct image *image = ((struct shim_file *)(void *)file)->image;
-	struct later *later;
-
-	if (image == NULL || !has_images)
-		return;
-	assert_true(image->count < ARRAY_LEN(image->later));
-	later = &image->later[image->count++];
-	*later = (struct later){ at, BUF_EMPTY, is_truncate };
-	buf_add(&later->bytes, bytes, len);
-}
-
-static void
-note_sync(sqlite3_file *file)
-{
-	struct image *image = ((struct shim_file *)(void *)file)->image;
-
-	if (image == NULL || !has_images)
-		return;
-	for (size_t i = 0; i < image->count; i++) {
-		apply_later(image, &image->later[i], buf_len(&image->later[i].bytes));
-		buf_free(&image->later[i].bytes);
-	}
-	image->count = 0;
-}
-
-static bool
-fails(bool is_write)
-{
-	if (fault.countdown == 0 || (fault.writes_only && !is_write))
-		return false;
-	if (fault.countdown > 1) {
-		fault.countdown--;
-		return false;
-	}
-	fault.has_hit = true;
-	if (!fault.for_ever)
-		fault.countdown = 0;
-	return true;
-}
-
-static int
-shim_close(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xClose(real_of(file));
-}
-
-static int
-shim_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
-{
-	return fails(false) ? SQLITE_IOERR_READ
-			    : real_of(file)->pMethods->xRead(real_of(file), to, len, at);
-}
-
-static int
-shim_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
-{
-	if (fails(true)) {
-		/* What a full disk does: a part of it. */
-		(void)real_of(file)->pMethods->xWrite(real_of(file), from, len / 2, at);
-		return fault.code;
-	}
-	note_later(file, from, (size_t)len, at, false);
-	return real_of(file)->pMethods->xWrite(real_of(file), from, len, at);
-}
-
-static int
-shim_truncate(sqlite3_file *file, sqlite3_int64 size)
-{
-	if (fails(true))
-		return SQLITE_IOERR_TRUNCATE;
-	note_later(file, "", 0, size, true);
-	return real_of(file)->pMethods->xTruncate(real_of(file), size);
-}
-
-static int
-shim_sync(sqlite3_file *file, int flags)
-{
-	(void)flags;
-	if (fails(true))
-		return SQLITE_IOERR_FSYNC;
-	note_sync(file);
-	return SQLITE_OK;
-}
-
-static int
-shim_size(sqlite3_file *file, sqlite3_int64 *size)
-{
-	return fails(false) ? SQLITE_IOERR_FSTAT
-			    : real_of(file)->pMethods->xFileSize(real_of(file), size);
-}
-
-static int
-shim_lock(sqlite3_file *file, int level)
-{
-	return real_of(file)->pMethods->xLock(real_of(file), level);
-}
-
-static int
-shim_unlock(sqlite3_file *file, int level)
-{
-	return real_of(file)->pMethods->xUnlock(real_of(file), level);
-}
-
-static int
-shim_check_lock(sqlite3_file *file, int *out)
-{
-	return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
-}
-
-static int
-shim_control(sqlite3_file *file, int op, void *arg)
-{
-	return real_of(file)->pMethods->xFileControl(real_of(file), op, arg);
-}
-
-static int
-shim_sector(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xSectorSize(real_of(file));
-}
-
-static int
-shim_traits(sqlite3_file *file)
-{
-	return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
-}
-
-static int
-shim_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **out)
-{
-	return fails(false)
-		   ? SQLITE_IOERR_SHMMAP
-		   : real_of(file)->pMethods->xShmMap(real_of(file), page, size, extend, out);
-}
-
-static int
-shim_shm_lock(sqlite3_file *file, int at, int count, int flags)
-{
-	return real_of(file)->pMethods->xShmLock(real_of(file), at, count, flags);
-}
-
-static void
-shim_shm_barrier(sqlite3_file *file)
-{
-	real_of(file)->pMethods->xShmBarrier(real_of(file));
-}
-
-static int
-shim_shm_unmap(sqlite3_file *file, int remove)
-{
-	return real_of(file)->pMethods->xShmUnmap(real_of(file), remove);
-}
-
-static const sqlite3_io_methods shim_methods = { 2, shim_close, shim_read, shim_write,
-	shim_truncate, shim_sync, shim_size, shim_lock, shim_unlock, shim_check_lock, shim_control,
-	shim_sector, shim_traits, shim_shm_map, shim_shm_lock, shim_shm_barrier, shim_shm_unmap,
-	NULL, NULL };
-
-static int
-shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
-{
-	struct shim_file *own = (struct shim_file *)(void *)file;
-	int code;
-
-	(void)vfs;
-	own->real = (sqlite3_file *)(void *)(own + 1);
-	own->file.pMethods = NULL;
-	own->image = (flags & SQLITE_OPEN_WAL) != 0 ? &images[1] : NULL;
-	if ((flags & SQLITE_OPEN_MAIN_DB) != 0)
-		own->image = &images[0];
-	if (fails(false))
-		return SQLITE_CANTOPEN;
-	code = base->xOpen(base, name, own->real, flags, out_flags);
-	if (own->real->pMethods != NULL)
-		own->file.pMethods = &shim_methods;
-	return code;
-}
-
-static void
-shim_install(void)
-{
-	base = sqlite3_vfs_find(NULL);
-	shim = *base;
-	shim.zName = "shim";
-	shim.szOsFile += (int)sizeof(struct shim_file);
-	shim.xOpen = shim_open;
-	assert_int_equal(sqlite3_vfs_register(&shim, 1), SQLITE_OK);
-}
-
-static void
-shim_remove(void)
-{
-	fault.countdown = 0;
-	fault.writes_only = false;
-	(void)sqlite3_vfs_unregister(&shim);
-	(void)sqlite3_vfs_register(base, 1);
+	random = random * 1103515245 + 12345;
+	return (random >> 12) % limit;
 }
 
 enum {
@@ -343,20 +88,6 @@ read_there(struct shelf *shelf, struct there *there)
 	assert_string_equal(store_down(shelf->store) != NULL ? store_down(shelf->store) : "", "");
 	assert_rc(store_load(shelf->store, STORE_CREDENTIAL, note, there, &why), RC_OK);
 	assert_rc(store_load(shelf->store, STORE_SUPPRESSION, note, there, &why), RC_OK);
-}
-
-static void
-quiet(bool on)
-{
-	static int kept = -1;
-	int fd;
-
-	if (kept < 0)
-		kept = dup(STDERR_FILENO);
-	fd = on ? open("/dev/null", O_WRONLY | O_CLOEXEC) : kept;
-	assert_true(dup2(fd, STDERR_FILENO) >= 0);
-	if (on)
-		(void)close(fd);
 }
 
 /* Everything the store does, with one fault. False: it came too late to hit. */
@@ -431,6 +162,34 @@ run_all_faults(struct shelf *shelf, bool for_ever, int code)
 	assert_true(at > 100);
 }
 
+/* There are some thousands of them: each at the start, then every so many. */
+static void
+run_all_allocations(struct shelf *shelf, bool for_ever)
+{
+	long at = 1, tried = 0;
+
+	shim_install();
+	fault.memory_only = true;
+	for (; run_with_fault(shelf, at, for_ever, SQLITE_NOMEM); tried++)
+		at += at < 40 ? 1 : 1 + (long)random_below(60);
+	fault.memory_only = false;
+	shim_remove();
+	print_message("%ld of %ld places\n", tried, at);
+	assert_true(tried > 100);
+}
+
+static void
+test_memory_is_out_once(void **state)
+{
+	run_all_allocations(*state, false);
+}
+
+static void
+test_memory_is_out_from_then_on(void **state)
+{
+	run_all_allocations(*state, true);
+}
+
 static void
 test_every_call_fails_once(void **state)
 {
@@ -473,16 +232,160 @@ test_disk_is_full_for_a_while(void **state)
 	shim_remove();
 }
 
-/* ------------------------------------------------------------------ power cuts ---------------- */
-
-static unsigned
-random_below(unsigned limit)
+static int64_t
+count_bytes(const char *path)
 {
-	static unsigned random = 20251125;
+	struct stat st;
 
-	random = random * 1103515245 + 12345;
-	return (random >> 12) % limit;
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
 }
+
+static size_t
+count_in(const char *path, const char *words)
+{
+	struct buf text = BUF_EMPTY;
+	struct span rest, line;
+	size_t count = 0;
+
+	read_all(path, &text);
+	rest = buf_span(&text);
+	while (rest.len > 0 && span_next(&rest, '\n', &line))
+		count += memmem(line.p, line.len, words, strlen(words)) != NULL;
+	buf_free(&text);
+	return count;
+}
+
+/* Commits so many changes of so many rows each; what the log says goes to the file. */
+static void
+work(struct shelf *shelf, const char *log, unsigned changes, unsigned rows)
+{
+	int kept = dup(STDERR_FILENO),
+	    fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	for (unsigned i = 0; i < changes; i++) {
+		struct store_change *change = store_change_new();
+		struct verdict verdict;
+
+		for (unsigned k = 0; k < rows; k++) {
+			struct store_row row = make_row(STORE_SUPPRESSION, k);
+
+			row.values[SUPPRESSION_CREATED_MS].number = i;
+			store_put(change, &row);
+		}
+		verdict = commit(shelf, change);
+		if (verdict.rc != RC_OK)
+			(void)dup2(kept, STDERR_FILENO);
+		assert_string_equal(verdict.text, "");
+		assert_rc(verdict.rc, RC_OK);
+	}
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	(void)close(kept);
+	(void)close(fd);
+}
+
+/* The WAL has the changes, but the database does not take them: they are durable, and it is told, once. */
+static void
+test_database_cannot_be_written(void **state)
+{
+	static const char words[] = "cannot be written back";
+	struct shelf *shelf = *state;
+	char log[256];
+
+	shelf_path(shelf, "log", log);
+	shim_install();
+	shelf_open(shelf);
+	fault.code = SQLITE_IOERR_WRITE;
+	fault.for_ever = fault.writes_only = fault.database_only = true;
+	fault.countdown = 1;
+	work(shelf, log, 50, 1000);
+	assert_int_equal(count_in(log, words), 1);
+	assert_int_equal(count_in(log, "disk I/O error"), 1);
+	assert_null(store_down(shelf->store));
+	fault.countdown = 0;
+	work(shelf, log, 50, 1000);
+	assert_int_equal(count_in(log, words), 1);
+	fault.countdown = 1; /* again: told again */
+	work(shelf, log, 50, 1000);
+	assert_int_equal(count_in(log, words), 2);
+	fault.countdown = 0;
+	shelf_reopen(shelf);
+	assert_null(store_down(shelf->store));
+	shelf_close(shelf);
+	fault.database_only = false;
+	shim_remove();
+}
+
+/* A reader that does not end keeps the WAL from beginning anew. */
+static void
+test_reader_that_stays(void **state)
+{
+	struct shelf *shelf = *state;
+	char log[256], path[256];
+	sqlite3 *db;
+
+	shelf_path(shelf, "log", log);
+	shelf_path(shelf, "postrider.db", path);
+	shim_install();
+	shelf_open(shelf);
+	work(shelf, log, 1, 2000);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "BEGIN; SELECT * FROM suppression", NULL, NULL, NULL), SQLITE_OK);
+	work(shelf, log, 50, 2000);
+	assert_int_equal(count_in(log, "another process"), 0);
+	for (unsigned i = 0; i < 40 && count_in(log, "another process") == 0; i++)
+		work(shelf, log, 10, 2000);
+	assert_int_equal(count_in(log, "another process"), 1);
+	work(shelf, log, 10, 2000);
+	assert_int_equal(count_in(log, "another process"), 1);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	work(shelf, log, 2, 1);
+	shelf_path(shelf, "postrider.db-wal", path);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_true(count_bytes(path) <= 9 << 20); /* given back */
+	shelf_close(shelf);
+	shim_remove();
+}
+
+/* There may be no room for files elsewhere, or no right to make them: a large change needs none, nor does its undoing. */
+static void
+test_nothing_is_written_elsewhere(void **state)
+{
+	enum {
+		ROWS = 20000
+	};
+	struct shelf *shelf = *state;
+	struct store_change *change = store_change_new();
+	struct store_row row;
+	struct verdict verdict;
+
+	shim_temporary_files = 0;
+	shim_install();
+	shelf_open(shelf);
+	for (unsigned i = 0; i < ROWS; i++) {
+		row = make_row(STORE_IDENTITY, 3 * i);
+		store_put(change, &row);
+	}
+	assert_rc(commit(shelf, change).rc, RC_OK);
+	change = store_change_new();
+	store_delete_all(change, STORE_IDENTITY, "k0-0");
+	row = make_row(STORE_ACCOUNT, 1);
+	row.values[ACCOUNT_SEND_RATE].real = (double)NAN; /* refused: all of it is taken back */
+	store_put(change, &row);
+	assert_rc(commit(shelf, change).rc, RC_BAD);
+	change = store_change_new();
+	store_delete_all(change, STORE_IDENTITY, "k0-0");
+	verdict = commit(shelf, change);
+	assert_string_equal(verdict.text, "");
+	assert_rc(verdict.rc, RC_OK);
+	assert_int_equal(shim_temporary_files, 0);
+	shelf_close(shelf);
+	shim_remove();
+}
+
+/* ------------------------------------------------------------------ power cuts ---------------- */
 
 static void
 image_path(const struct shelf *shelf, size_t i, char path[256])
@@ -493,16 +396,16 @@ image_path(const struct shelf *shelf, size_t i, char path[256])
 static void
 begin_images(const struct shelf *shelf)
 {
-	for (size_t i = 0; i < ARRAY_LEN(images); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(shim_images); i++) {
 		char path[256];
 
-		buf_free(&images[i].durable);
-		images[i].count = 0;
+		buf_free(&shim_images[i].durable);
+		shim_images[i].count = 0;
 		image_path(shelf, i, path);
 		if (access(path, F_OK) == 0)
-			read_all(path, &images[i].durable);
+			read_all(path, &shim_images[i].durable);
 	}
-	has_images = true;
+	shim_has_images = true;
 }
 
 /* Of the later writes each, half of it, or nothing has come to the disk. */
@@ -511,16 +414,16 @@ cut_power(const struct shelf *shelf)
 {
 	char path[256];
 
-	has_images = false;
-	for (size_t i = 0; i < ARRAY_LEN(images); i++) {
-		struct image *image = &images[i];
+	shim_has_images = false;
+	for (size_t i = 0; i < ARRAY_LEN(shim_images); i++) {
+		struct image *image = &shim_images[i];
 
 		for (size_t k = 0; k < image->count; k++) {
 			struct later *later = &image->later[k];
 			unsigned luck = random_below(5);
 
 			if (luck < 3)
-				apply_later(
+				shim_apply(
 				    image, later, buf_len(&later->bytes) / (luck == 2 ? 2 : 1));
 			buf_free(&later->bytes);
 		}
@@ -595,8 +498,8 @@ test_power_cuts(void **state)
 		count += work_until_cut(shelf, told, &next);
 		cut_power(shelf);
 	}
-	for (size_t i = 0; i < ARRAY_LEN(images); i++)
-		buf_free(&images[i].durable);
+	for (size_t i = 0; i < ARRAY_LEN(shim_images); i++)
+		buf_free(&shim_images[i].durable);
 	shim_remove();
 	print_message("%d cuts, %zu changes told\n", CUTS, count);
 	assert_true(count > 400);
@@ -717,6 +620,119 @@ test_killed_at_any_moment(void **state)
 	assert_true(total > 20); /* slow with sanitizers */
 }
 
+#define KEY_A "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define KEY_B "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+
+static void
+write_keys(struct shelf *shelf, const char *lines)
+{
+	shelf_path(shelf, "keys", shelf->keys);
+	write_all(shelf->keys, span_of(lines));
+}
+
+struct child_rekey {
+	struct shelf *shelf;
+	struct store *store;
+	int report_fd;
+	unsigned count;
+};
+
+static void
+rekey_again(void *arg, enum rc rc, const struct why *why)
+{
+	struct child_rekey *own = arg;
+
+	(void)why;
+	if (rc != RC_OK || (own->count > 0 && write(own->report_fd, "x", 1) < 0))
+		_exit(3);
+	write_keys(
+	    own->shelf, own->count++ % 2 == 0 ? KEY_B "\n" KEY_A "\n" : KEY_A "\n" KEY_B "\n");
+	store_rekey(own->store, rekey_again, own);
+}
+
+/* Rekeys until it is killed; how often it was told that it is done. */
+static size_t
+rekey_and_die(struct shelf *shelf, unsigned life_us)
+{
+	char reports[4096];
+	int fds[2], status;
+	ssize_t count;
+	pid_t child;
+
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct child_rekey own = { shelf, NULL, fds[1], 0 };
+		struct loop *loop = loop_new_manual("child");
+		struct store_options options = { shelf->dir, shelf->keys, loop, true };
+
+		if (loop == NULL || store_open(&options, &own.store, NULL) != RC_OK ||
+		    store_down(own.store) != NULL)
+			_exit(2);
+		rekey_again(&own, RC_OK, NULL);
+		for (;;)
+			if (loop_step(loop) == 0)
+				(void)usleep(50);
+	}
+	(void)close(fds[1]);
+	(void)usleep(life_us);
+	(void)kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	count = read(fds[0], reports, sizeof reports);
+	(void)close(fds[0]);
+	return count > 0 ? (size_t)count : 0;
+}
+
+/* Every secret is under one of the keys, and after one that was told under the first. */
+static void
+test_killed_while_keys_are_changed(void **state)
+{
+	enum {
+		SECRETS = 300
+	};
+	static struct there there;
+	struct shelf *shelf = *state;
+	struct store_change *change = store_change_new();
+	size_t told = 0;
+
+	write_keys(shelf, KEY_A "\n" KEY_B "\n");
+	shelf_open(shelf);
+	for (unsigned i = 0; i < SECRETS; i++) {
+		struct store_row row = make_row(STORE_CREDENTIAL, i);
+		char id[32];
+
+		(void)snprintf(id, sizeof id, "%06u", i);
+		row.values[CREDENTIAL_ID].text = id;
+		store_put(change, &row);
+	}
+	assert_rc(commit(shelf, change).rc, RC_OK);
+	shelf_close(shelf);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct store_stats stats;
+
+		told += rekey_and_die(shelf, 3000 + random_below(90000));
+		write_keys(shelf, round % 2 == 0 ? KEY_A "\n" KEY_B "\n" : KEY_B "\n" KEY_A "\n");
+		shelf_open(shelf);
+		read_there(shelf, &there);
+		for (unsigned i = 0; i < SECRETS; i++)
+			assert_int_equal(there.count[i], 1);
+		store_stats(shelf->store, &stats);
+		assert_int_equal(stats.failures, 0);
+		assert_rc(rekey(shelf).rc, RC_OK);
+		write_keys(shelf, round % 2 == 0 ? KEY_A "\n" : KEY_B "\n");
+		shelf_reopen(shelf);
+		read_there(shelf, &there);
+		store_stats(shelf->store, &stats);
+		assert_int_equal(stats.failures, 0);
+		shelf_close(shelf);
+		write_keys(shelf, KEY_A "\n" KEY_B "\n");
+	}
+	print_message("%d processes, %zu times told\n", ROUNDS, told);
+	assert_true(told > 5); /* slow with sanitizers */
+}
+
 /* The first start, killed at every stage: the next one begins anew or goes on. */
 static void
 test_killed_at_the_first_start(void **state)
@@ -745,12 +761,20 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_every_call_fails_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_every_call_fails_from_then_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memory_is_out_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memory_is_out_from_then_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk_is_full_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk_is_full_for_a_while, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_database_cannot_be_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reader_that_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_is_written_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power_cuts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_at_any_moment, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_killed_while_keys_are_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_at_the_first_start, setup, teardown),
 	};
 
+	shim_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

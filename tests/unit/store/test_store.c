@@ -3,6 +3,7 @@
 
 #include "unit/store/shelf.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "store/keyring.h"
 #include "util/clock.h"
 #include "util/crypto.h"
+#include "util/log.h"
 
 /* ------------------------------------------------------------------ rows and changes ---------- */
 
@@ -156,6 +158,59 @@ test_rows_are_replaced_and_go(void **state)
 		row = make_row(STORE_SUPPRESSION, i);
 		add_line(&want, &row);
 	}
+	assert_contents(shelf, buf_cstr(&want));
+	shelf_reopen(shelf);
+	assert_contents(shelf, buf_cstr(&want));
+	buf_free(&want);
+}
+
+/* Rows of an account, and destinations of a set, whether the caller knows of them or not. */
+static void
+test_what_belongs_to_others_stays(void **state)
+{
+	struct shelf *shelf = *state;
+	struct store_change *change = store_change_new();
+	struct buf want = BUF_EMPTY;
+
+	shelf_open(shelf);
+	for (unsigned i = 0; i < 18; i++) {
+		struct store_row row = make_row(STORE_CREDENTIAL, 5 * i + 4);
+		char id[8], account[8], set[8], name[8];
+
+		(void)snprintf(id, sizeof id, "id%02u", i);
+		(void)snprintf(account, sizeof account, "a%u", i % 3);
+		row.values[CREDENTIAL_ID].text = id;
+		row.values[CREDENTIAL_ACCOUNT].text = account;
+		store_put(change, &row);
+		if (i % 3 != 1)
+			add_line(&want, &row);
+		row = make_row(STORE_EVENT_DESTINATION, i);
+		(void)snprintf(account, sizeof account, "a%u", i / 9);
+		(void)snprintf(set, sizeof set, "s%u", i / 3 % 3);
+		(void)snprintf(name, sizeof name, "n%u", i % 3);
+		row.values[EVENT_DESTINATION_ACCOUNT].text = account;
+		row.values[EVENT_DESTINATION_SET].text = set;
+		row.values[EVENT_DESTINATION_NAME].text = name;
+		store_put(change, &row);
+	}
+	store_delete_all(change, STORE_CREDENTIAL, "a1");
+	store_delete_all(change, STORE_CREDENTIAL, "id00");
+	store_delete_destinations(change, "a0", "s1");
+	store_delete_destinations(change, "s2", "a1");
+	for (unsigned i = 0; i < 18; i++) {
+		struct store_row row = make_row(STORE_EVENT_DESTINATION, i);
+		char account[8], set[8], name[8];
+
+		(void)snprintf(account, sizeof account, "a%u", i / 9);
+		(void)snprintf(set, sizeof set, "s%u", i / 3 % 3);
+		(void)snprintf(name, sizeof name, "n%u", i % 3);
+		row.values[EVENT_DESTINATION_ACCOUNT].text = account;
+		row.values[EVENT_DESTINATION_SET].text = set;
+		row.values[EVENT_DESTINATION_NAME].text = name;
+		if (i < 3 || i > 5)
+			add_line(&want, &row);
+	}
+	assert_rc(commit(shelf, change).rc, RC_OK);
 	assert_contents(shelf, buf_cstr(&want));
 	shelf_reopen(shelf);
 	assert_contents(shelf, buf_cstr(&want));
@@ -394,6 +449,25 @@ test_a_link_is_not_followed(void **state)
 	assert_non_null(strstr(store_down(shelf->store), "not a regular file"));
 }
 
+/* Each would keep in memory what the other changes in the file. */
+static void
+test_two_stores_of_one_directory(void **state)
+{
+	struct shelf *shelf = *state;
+	struct store_options options = { shelf->dir, "", shelf->loop, shelf->threaded };
+	struct store_row row = make_row(STORE_IDENTITY, 1);
+	struct why why = WHY_EMPTY;
+	struct store *other;
+
+	shelf_open(shelf);
+	assert_rc(store_open(&options, &other, &why), RC_DENY);
+	assert_null(other);
+	assert_non_null(strstr(why.text, "two daemons cannot share a state directory"));
+	put_one(shelf, &row);
+	shelf_reopen(shelf); /* and one after the other they can */
+	assert_null(store_down(shelf->store));
+}
+
 static void
 test_another_process_holds_the_lock(void **state)
 {
@@ -621,6 +695,51 @@ test_what_is_not_ours_is_refused(void **state)
 	assert_refused(shelf, "file is not a database");
 }
 
+static bool
+file_has(const struct shelf *shelf, const char *name, const char *text)
+{
+	struct buf bytes = BUF_EMPTY;
+	char path[256];
+	bool has;
+
+	shelf_path(shelf, name, path);
+	if (access(path, F_OK) != 0)
+		return false;
+	read_all(path, &bytes);
+	has = buf_len(&bytes) > 0 &&
+	      memmem(buf_span(&bytes).p, buf_len(&bytes), text, strlen(text)) != NULL;
+	buf_free(&bytes);
+	return has;
+}
+
+/* A database that somebody has moved, or whose disk is not mounted, is not replaced in silence. */
+static void
+test_a_database_that_is_gone(void **state)
+{
+	struct shelf *shelf = *state;
+	struct store_row row = make_row(STORE_IDENTITY, 1);
+	char path[256], log[256];
+	int kept = dup(STDERR_FILENO), fd;
+
+	shelf_path(shelf, "postrider.db", path);
+	shelf_path(shelf, "log", log);
+	fd = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	log_open(LOG_SINK_STDERR, LOG_LEVEL_WARNING);
+	shelf_open(shelf);
+	put_one(shelf, &row);
+	shelf_reopen(shelf);
+	assert_false(file_has(shelf, "log", "made anew"));
+	shelf_close(shelf);
+	assert_int_equal(unlink(path), 0);
+	shelf_open(shelf);
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	(void)close(kept);
+	(void)close(fd);
+	assert_null(store_down(shelf->store));
+	assert_true(file_has(shelf, "log", "made anew"));
+}
+
 static void
 test_a_wal_without_its_database(void **state)
 {
@@ -652,23 +771,6 @@ make_credential(const char *id)
 	row.values[CREDENTIAL_CREATED_MS].number = 5;
 	row.values[CREDENTIAL_VERSION2].number = 1;
 	return row;
-}
-
-static bool
-file_has(const struct shelf *shelf, const char *name, const char *text)
-{
-	struct buf bytes = BUF_EMPTY;
-	char path[256];
-	bool has;
-
-	shelf_path(shelf, name, path);
-	if (access(path, F_OK) != 0)
-		return false;
-	read_all(path, &bytes);
-	has = buf_len(&bytes) > 0 &&
-	      memmem(buf_span(&bytes).p, buf_len(&bytes), text, strlen(text)) != NULL;
-	buf_free(&bytes);
-	return has;
 }
 
 static void
@@ -916,6 +1018,8 @@ test_backup_while_changes_go_on(void **state)
 	struct shelf copy = { .loop = shelf->loop };
 	struct verdict verdict = { .shelf = shelf }, second = { .shelf = shelf };
 	struct store_change *change = store_change_new();
+	static const char *const parts[] = { "copy.db.part", "copy.db.part-wal",
+		"copy.db.part-shm" };
 	struct buf want = BUF_EMPTY, got = BUF_EMPTY;
 	char path[256], target[256];
 	unsigned number = ROWS;
@@ -953,7 +1057,15 @@ test_backup_while_changes_go_on(void **state)
 	assert_true(sql_is_sound(path));
 	assert_true(sql_number(path, "SELECT count(*) FROM suppression") >= ROWS);
 	assert_int_equal(unlink(path), 0);
+	for (size_t i = 0; i < 3; i++) { /* what a crash would have left is no matter */
+		shelf_path(shelf, parts[i], target);
+		write_all(target, SPAN_LIT("something"));
+	}
 	assert_rc(backup(shelf, path).rc, RC_OK);
+	for (size_t i = 0; i < 3; i++) {
+		shelf_path(shelf, parts[i], target);
+		assert_int_not_equal(access(target, F_OK), 0);
+	}
 	assert_rc(shelf_dump(shelf, &want), RC_OK);
 	(void)snprintf(copy.dir, sizeof copy.dir, "%s", shelf->dir);
 	shelf_path(shelf, "master.key", copy.keys);
@@ -1008,6 +1120,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(test_every_kind_comes_back),
 		BOTH(test_rows_are_replaced_and_go),
+		BOTH(test_what_belongs_to_others_stays),
 		BOTH(test_a_change_that_fails_harms_no_other),
 		BOTH(test_close_makes_what_was_committed),
 		BOTH(test_a_walk_can_be_ended),
@@ -1015,12 +1128,14 @@ main(void)
 		BOTH(test_files_are_private),
 		BOTH(test_the_wal_stays_small),
 		BOTH(test_a_link_is_not_followed),
+		BOTH(test_two_stores_of_one_directory),
 		cmocka_unit_test_setup_teardown(
 		    test_another_process_holds_the_lock, setup_threaded, teardown),
 		BOTH(test_the_directory_cannot_be),
 		BOTH(test_earlier_versions_are_migrated),
 		BOTH(test_a_new_file_has_the_newest_version),
 		BOTH(test_what_is_not_ours_is_refused),
+		BOTH(test_a_database_that_is_gone),
 		BOTH(test_a_wal_without_its_database),
 		BOTH(test_secrets_are_not_in_the_file),
 		BOTH(test_a_secret_of_another_row_is_refused),
