@@ -73,6 +73,7 @@ put_account(struct filling *f, const char *name)
 	row.values[ACCOUNT_PRODUCTION].number = 1;
 	row.values[ACCOUNT_OVER_LIMIT].text = "reject";
 	row.values[ACCOUNT_SUPPRESSION].text = "both";
+	row.values[ACCOUNT_WEIGHT].number = 1;
 	row.values[ACCOUNT_CREATED_MS].number = clock_wall_ms();
 	put(f, &row);
 }

@@ -402,8 +402,9 @@ test_what_can_be_read_is_saved(void **state)
 	static const char commands[] =
 	    "cd '%s' && umask 077 && rm -f postrider.db-wal postrider.db-shm &&"
 	    " sqlite3 postrider.db .dump 2>/dev/null | sed 's/^ROLLBACK.*/COMMIT;/' >rows.sql &&"
-	    " sqlite3 new.db <rows.sql && sqlite3 new.db 'PRAGMA application_id = 1886614642;"
-	    " PRAGMA user_version = 2; DELETE FROM tally' && mv new.db postrider.db";
+	    " sqlite3 new.db <rows.sql && version=$(sqlite3 postrider.db 'PRAGMA user_version') &&"
+	    " sqlite3 new.db \"PRAGMA application_id = 1886614642;"
+	    " PRAGMA user_version = $version; DELETE FROM tally\" && mv new.db postrider.db";
 	struct shelf *shelf = *state;
 	struct sample sample;
 	size_t saved = 0, tried = 0;
